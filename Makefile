@@ -1,0 +1,114 @@
+# Signet: `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+PREFIX ?= /usr
+DESTDIR ?=
+# Debian's directories; other distributions set them.
+MULTIARCH ?= $(shell dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch 2>/dev/null)
+LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)
+SYSTEMDDIR ?= $(PREFIX)/lib
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+DENY_VERSION := 0.20.2
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# Tests that need root (a private pcscd, PAM, mount namespaces) run through sudo where we are not root.
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+RUNNER := CARGO_TARGET_$(shell echo $(HOST) | tr a-z- A-Z_)_RUNNER
+
+# Debian 12's names. The first line is needed to build, the others by the tests, the demo and the benches.
+PACKAGES := build-essential pkg-config libpcsclite-dev libpam0g-dev clang libclang-dev git curl ca-certificates \
+	pcscd vsmartcard-vpcd opensc openssl pamtester libpam-wrapper libpam-p11 libpam-pkcs11 sudo \
+	dbus python3-venv jq strace iproute2 util-linux procps
+
+.PHONY: help
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps
+deps: ## install what building and testing needs (Debian packages, cargo-deny, the Python varlink client)
+	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	    echo "deps: installing" $$missing; \
+	    $(SUDO) apt-get update -qq; \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing </dev/null; \
+	else echo "deps: all Debian packages are installed"; fi
+	@if [ "$$($(CARGO) deny --version 2>/dev/null)" = "cargo-deny $(DENY_VERSION)" ]; then \
+	    echo "deps: cargo-deny $(DENY_VERSION) is installed"; \
+	else echo "deps: building cargo-deny $(DENY_VERSION) (some minutes)"; \
+	    $(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --quiet; fi
+	@$(MAKE) $(TARGET_DIR)/python/.varlink
+
+# The foreign client of the wire tests.
+$(TARGET_DIR)/python/.varlink:
+	python3 -m venv $(TARGET_DIR)/python
+	$(TARGET_DIR)/python/bin/pip install --quiet --disable-pip-version-check varlink==31.0.0
+	touch $@
+
+.PHONY: build
+build: ## build everything (development profile)
+	$(CARGO) build --workspace --locked
+	@$(MAKE) third-party-piv
+
+# A card that somebody else wrote (LGPL, own dependencies), thus a workspace of its own.
+.PHONY: third-party-piv
+third-party-piv:
+	@if [ -f simulators/third-party-piv/Cargo.toml ]; then \
+	    $(CARGO) build --locked --manifest-path simulators/third-party-piv/Cargo.toml; fi
+
+.PHONY: test
+test: build ## run every test, the end-to-end tests included (those need root: sudo is used where we are not)
+ifeq ($(SUDO),)
+	$(CARGO) test --workspace --locked --no-fail-fast
+else
+	$(CARGO) test --workspace --locked --no-fail-fast --exclude signet-e2e
+	$(RUNNER)="sudo --preserve-env" $(CARGO) test --locked --no-fail-fast --package signet-e2e
+endif
+
+.PHONY: check
+check: ## formatting, clippy, docs, dependency directions, requirements, cargo-deny
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+	$(CARGO) run --quiet --locked --package signet-check -- directions
+	$(CARGO) run --quiet --locked --package signet-check -- requirements
+	$(CARGO) deny --log-level error check bans licenses sources
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --log-level error check advisories; \
+	else echo "check: SKIPPED the advisories: their database cannot be fetched (no network); run 'cargo deny check advisories' later"; fi
+
+.PHONY: requirements
+requirements: ## each requirement and the tests that prove it
+	@$(CARGO) run --quiet --locked --package signet-check -- requirements --table
+
+.PHONY: demo
+demo: ## a smart card opens, locks and re-opens a session, with simulated hardware
+	$(CARGO) build --workspace --locked --quiet
+	@$(SUDO) $(TARGET_DIR)/debug/signet-demo
+
+.PHONY: bench
+bench: ## the figures of the README, each against its peer
+	$(CARGO) build --workspace --release --locked --quiet
+	@$(SUDO) env CARGO="$(CARGO)" benches/run
+
+.PHONY: fuzz
+fuzz: ## a short run of every fuzz target
+	fuzz/run
+
+.PHONY: fmt
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+.PHONY: release
+release: ## build the programs for installation
+	$(CARGO) build --release --locked --package signet-daemon --package signet-device-host --package signet-pam --package signet-ctl
+
+.PHONY: install
+install: release ## install into DESTDIR (PREFIX=/usr), with systemd units, man pages and completions
+	packaging/install "$(TARGET_DIR)/release" "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)" "$(SYSTEMDDIR)"
+
+.PHONY: clean
+clean: ## remove what was built
+	$(CARGO) clean
