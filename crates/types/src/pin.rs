@@ -108,6 +108,12 @@ impl PinRule {
         Ok(Self { min_length, characters })
     }
 
+    /// The same rule for other characters.
+    #[must_use]
+    pub const fn with_characters(self, characters: CharacterSet) -> Self {
+        Self { characters, ..self }
+    }
+
     /// The least number of characters.
     #[must_use]
     pub const fn min_length(self) -> u8 {
