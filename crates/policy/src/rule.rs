@@ -1,0 +1,152 @@
+//! Which methods a service takes from a user, and what they must prove together.
+
+use std::{collections::BTreeSet, fmt};
+
+use signet_types::{Assurance, Factor, Factors, Method, PinType, ServiceName};
+
+use crate::{
+    effective::{Effective, PerMethod},
+    requirement::FactorRequirement,
+    settings::MethodSettings,
+};
+
+/// Whether a method may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is enabled, and the service takes it.
+    Admitted,
+    /// It is the password of a user who has no other method enrolled: that works whatever policy
+    /// says (ENA-02).
+    PasswordException,
+    /// Policy disables it (ENA-01).
+    Disabled,
+    /// The service's `methods` do not name it.
+    NotForService,
+}
+
+impl Admission {
+    /// Whether the method may be used.
+    #[must_use]
+    pub const fn is_granted(self) -> bool {
+        matches!(self, Self::Admitted | Self::PasswordException)
+    }
+}
+
+impl fmt::Display for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Admitted => "admitted",
+            Self::PasswordException => "password exception",
+            Self::Disabled => "disabled",
+            Self::NotForService => "not for this service",
+        })
+    }
+}
+
+/// What a method proved; an empty set of factors is an identifier that anybody could have copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The method.
+    pub method: Method,
+    /// The factors that it proved.
+    pub factors: Factors,
+    /// Whether a key that hardware holds proved the possession.
+    pub hardware: bool,
+}
+
+/// What several proofs amount to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// They meet the rule.
+    Enough,
+    /// More is needed.
+    More,
+    /// A method was presented that may not be used; the rest is not enough.
+    Refused(Method, Admission),
+}
+
+/// What one service asks of one user, who has certain methods enrolled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    requirement: FactorRequirement,
+    admissions: PerMethod<Admission>,
+    identifier_accepted: PerMethod<bool>,
+}
+
+impl Effective {
+    /// The rule of `service` for a user who has the methods of `enrolled` enrolled.
+    #[must_use]
+    pub fn rule(&self, service: &ServiceName, enrolled: &BTreeSet<Method>) -> Rule {
+        let settings = self.service(service);
+        let password_only = enrolled.iter().all(|m| *m == Method::Password);
+        let admission = |method| match method {
+            Method::Password if password_only => Admission::PasswordException,
+            _ if !self.method(method).enabled => Admission::Disabled,
+            _ if !settings.methods.contains(method) => Admission::NotForService,
+            _ => Admission::Admitted,
+        };
+        Rule {
+            requirement: settings.factors,
+            admissions: PerMethod::new(admission),
+            identifier_accepted: PerMethod::new(|m| self.method(m).allow_identifier_only),
+        }
+    }
+}
+
+impl Rule {
+    /// The factors that are asked for.
+    #[must_use]
+    pub fn requirement(&self) -> FactorRequirement {
+        self.requirement
+    }
+
+    /// Whether the method may be used.
+    #[must_use]
+    pub fn admission(&self, method: Method) -> Admission {
+        *self.admissions.get(method)
+    }
+
+    /// What the proofs amount to together. Those of methods that may not be used count nothing.
+    /// The password of a user who has nothing else suffices by itself (ENA-02): such a user can
+    /// prove no second factor before the first enrolment.
+    #[must_use]
+    pub fn outcome(&self, presented: &[Evidence]) -> Outcome {
+        let taken = || presented.iter().filter(|e| self.admission(e.method).is_granted());
+        let proven = taken().fold(Factors::NONE, |set, e| set | e.factors);
+        let exception = taken().any(|e| {
+            self.admission(e.method) == Admission::PasswordException && e.factors.contains(Factor::Knowledge)
+        });
+        let identifier = taken().any(|e| *self.identifier_accepted.get(e.method));
+        let assurance = assurance(proven, taken().any(|e| e.hardware));
+        if exception || self.requirement.is_met(proven, assurance, identifier) {
+            return Outcome::Enough;
+        }
+        let refused = presented.iter().find(|e| !self.admission(e.method).is_granted());
+        refused.map_or(Outcome::More, |e| Outcome::Refused(e.method, self.admission(e.method)))
+    }
+}
+
+fn assurance(proven: Factors, hardware: bool) -> Assurance {
+    match (proven.iter().count(), hardware && proven.contains(Factor::Possession)) {
+        (0, _) => Assurance::Identified,
+        (1, _) => Assurance::SingleFactor,
+        (_, false) => Assurance::TwoFactor,
+        (_, true) => Assurance::HardwareTwoFactor,
+    }
+}
+
+/// The most that a method proves under its settings; of a card that has no key, `identifier_only`,
+/// no possession.
+#[must_use]
+pub fn strongest(method: Method, settings: &MethodSettings, identifier_only: bool) -> Evidence {
+    let possession = if identifier_only { Factors::NONE } else { Factor::Possession.into() };
+    let knowledge = |asked: bool| if asked { Factor::Knowledge.into() } else { Factors::NONE };
+    let factors = match method {
+        Method::Smartcard => possession | knowledge(!identifier_only || settings.pin_type == PinType::Signet),
+        Method::Proximity | Method::Fido2 => possession | knowledge(settings.pin_required),
+        Method::Fingerprint => Factors::from(Factor::Inherence) | knowledge(settings.pin_required),
+        Method::Challenge | Method::Password => Factor::Knowledge.into(),
+        Method::Totp | Method::Recovery | Method::Code => Factor::Possession.into(),
+    };
+    Evidence { method, factors, hardware: method.is_token() && !identifier_only }
+}
