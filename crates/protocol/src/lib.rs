@@ -26,7 +26,7 @@ mod text;
 pub use caller::{Access, Caller};
 pub use client::{Bounds, CallError, Client, Replies, ServerFault, ServerIdentity};
 pub use conversation::{Conversation, NotOpen};
-pub use envelope::{Incoming, ReplyLine, Request, encode_call, encode_error, encode_reply};
+pub use envelope::{EnvelopeError, Incoming, ReplyLine, Request, encode_call, encode_error, encode_reply};
 pub use method::{Call, Invocation, Method, Refusal, Reply};
 pub use secret::SecretText;
 pub use text::{Label, LabelError};
