@@ -39,6 +39,8 @@ pub enum Lock {
     },
     /// The method is disabled: of a disabled method only `enabled` can be changed (ENA-05).
     MethodDisabled(Method),
+    /// The method is disabled and `enabled` is not for users to change (ENA-05, MODE-02).
+    MethodDisabledForGood(Method),
 }
 
 impl fmt::Display for Lock {
@@ -47,6 +49,9 @@ impl fmt::Display for Lock {
             Self::Enterprise { file, line } => write!(f, "the organisation's policy sets it ({file}:{line})"),
             Self::MethodDisabled(method) => {
                 write!(f, "the method is disabled; set method.{method}.enabled to true first")
+            }
+            Self::MethodDisabledForGood(method) => {
+                write!(f, "the method {method} is disabled, which only the organisation's policy can change")
             }
         }
     }
@@ -175,11 +180,15 @@ impl Draft {
         }
     }
 
+    /// Local mode: no organisation's policy (MODE-01).
+    fn is_local(&self) -> bool {
+        self.policy.document(&Layer::Enterprise).is_none()
+    }
+
     fn hidden(&self, path: &KeyPath) -> Option<&'static str> {
-        let enterprise = self.policy.document(&Layer::Enterprise).is_some();
         match path.section() {
             Section::Group => Some("it is a setting of a group's file"),
-            Section::Method(_) if enterprise && path.info().name == "enabled" => {
+            Section::Method(_) if !self.is_local() && path.info().name == "enabled" => {
                 Some("in enterprise mode the organisation's policy decides which methods are enabled")
             }
             _ => None,
@@ -194,7 +203,11 @@ impl Draft {
         }
         match path.section() {
             Section::Method(method) if path.info().name != "enabled" && !self.enabled(*method) => {
-                Some(Lock::MethodDisabled(*method))
+                Some(if self.is_local() {
+                    Lock::MethodDisabled(*method)
+                } else {
+                    Lock::MethodDisabledForGood(*method)
+                })
             }
             _ => None,
         }

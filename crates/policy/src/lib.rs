@@ -22,6 +22,7 @@ mod section;
 mod settings;
 mod slot;
 mod table;
+mod warning;
 mod words;
 
 pub use document::Document;
@@ -43,6 +44,7 @@ pub use settings::{
 };
 pub use slot::PolicySlot;
 pub use table::KeyInfo;
+pub use warning::Warning;
 pub use words::{EnrollmentDemand, Language, LockFallback, PasswordSource, UnknownWord};
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::{
     layer::{GroupName, Layer},
     section::{KeyPath, Section, Setting},
     settings::GroupSettings,
+    warning::{Warning, warnings},
 };
 
 /// All layers together. `Policy::default()` is the built-in layer alone.
@@ -100,6 +101,13 @@ impl Policy {
     pub fn explain_everything(&self, user: Option<&UserName>, groups: &[GroupName]) -> Vec<Explained> {
         let stack = self.stack(user, groups);
         sections(&stack).iter().flat_map(|section| explained(&stack, section)).collect()
+    }
+
+    /// What to know about the values that files give: those without effect, those with a risk.
+    #[must_use]
+    pub fn warnings(&self, user: Option<&UserName>, groups: &[GroupName]) -> Vec<Warning> {
+        let effective = settle(&self.stack(user, groups));
+        warnings(self.explain_everything(user, groups), &effective)
     }
 
     /// The documents that count for a user, the weakest first.

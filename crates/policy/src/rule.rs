@@ -15,8 +15,10 @@ use crate::{
 pub enum Admission {
     /// It is enabled, and the service takes it.
     Admitted,
-    /// It is the password of a user who has no other method enrolled: that works whatever policy
-    /// says (ENA-02).
+    /// Policy disables it, but it is the password of a user who has no other method enrolled
+    /// (ENA-02). The exception lifts `enabled` alone: neither the service's `methods` nor its
+    /// `factors`, or else a password alone would pass a service that asks for two factors just
+    /// because its owner has enrolled none.
     PasswordException,
     /// Policy disables it (ENA-01).
     Disabled,
@@ -79,11 +81,11 @@ impl Effective {
     pub fn rule(&self, service: &ServiceName, enrolled: &BTreeSet<Method>) -> Rule {
         let settings = self.service(service);
         let password_only = enrolled.iter().all(|m| *m == Method::Password);
-        let admission = |method| match method {
-            Method::Password if password_only => Admission::PasswordException,
-            _ if !self.method(method).enabled => Admission::Disabled,
-            _ if !settings.methods.contains(method) => Admission::NotForService,
-            _ => Admission::Admitted,
+        let admission = |method| match (self.method(method).enabled, settings.methods.contains(method)) {
+            (false, _) if !(method == Method::Password && password_only) => Admission::Disabled,
+            (_, false) => Admission::NotForService,
+            (true, true) => Admission::Admitted,
+            (false, true) => Admission::PasswordException,
         };
         Rule {
             requirement: settings.factors,
@@ -107,18 +109,13 @@ impl Rule {
     }
 
     /// What the proofs amount to together. Those of methods that may not be used count nothing.
-    /// The password of a user who has nothing else suffices by itself (ENA-02): such a user can
-    /// prove no second factor before the first enrolment.
     #[must_use]
     pub fn outcome(&self, presented: &[Evidence]) -> Outcome {
         let taken = || presented.iter().filter(|e| self.admission(e.method).is_granted());
         let proven = taken().fold(Factors::NONE, |set, e| set | e.factors);
-        let exception = taken().any(|e| {
-            self.admission(e.method) == Admission::PasswordException && e.factors.contains(Factor::Knowledge)
-        });
         let identifier = taken().any(|e| *self.identifier_accepted.get(e.method));
         let assurance = assurance(proven, taken().any(|e| e.hardware));
-        if exception || self.requirement.is_met(proven, assurance, identifier) {
+        if self.requirement.is_met(proven, assurance, identifier) {
             return Outcome::Enough;
         }
         let refused = presented.iter().find(|e| !self.admission(e.method).is_granted());

@@ -141,3 +141,21 @@ fn what_the_organisation_sets_is_shown_locked_and_enabled_is_not_shown() {
     assert!(matches!(draft.set("method.totp.enabled", "true"), Err(DraftError::NotShown { .. })));
     assert!(draft.set("session.lock_confirm_seconds", "4").is_ok(), "the rest is free");
 }
+
+/// Proves: ENA-05
+#[test]
+fn of_a_disabled_method_only_enabled_can_be_changed_and_in_enterprise_mode_nothing() {
+    let off = "[method.totp]\nenabled = false\n";
+    let shown = |draft: &Draft| -> Vec<(String, bool)> {
+        let totp = draft.shown().into_iter().filter(|s| *s.path.section() == Section::Method(Method::Totp));
+        totp.map(|s| (s.path.info().name.to_owned(), s.lock.is_none())).collect()
+    };
+    let keys = Section::Method(Method::Totp).keys().len();
+    let local = shown(&local(off));
+    assert_eq!(local.len(), keys, "it is shown");
+    assert!(local.iter().all(|(name, free)| *free == (name == "enabled")), "{local:?}");
+    let enterprise = Draft::new(policy(&[(Layer::Enterprise, "enterprise.toml", off)]));
+    let enterprise = shown(&enterprise);
+    assert_eq!(enterprise.len(), keys - 1);
+    assert!(enterprise.iter().all(|(_, free)| !free), "{enterprise:?}");
+}

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::Standing;
+use crate::{Explained, Standing};
 
 fn threshold_file(value: u32) -> String {
     format!("[lockout]\nthreshold = {value}\n")
@@ -117,6 +117,65 @@ fn a_services_own_value_wins_within_a_layer_and_a_higher_layer_wins_over_both() 
     assert_eq!(strict.service(&service("sudo")).factors.to_string(), "hardware-two-factor");
 }
 
+/// Two different values of every key, as policy files write them.
+fn two_values(section: &Section, name: &str) -> [String; 2] {
+    let default = section.built_in(name).unwrap().toml();
+    let info = section.keys().into_iter().find(|info| info.name == name).unwrap();
+    let other = values::right(&info.kind).into_iter().find(|value| *value != default).unwrap();
+    [default, other]
+}
+
+fn line(section: &Section, name: &str, value: &str) -> String {
+    format!("[{section}]\n{name} = {value}\n")
+}
+
+/// Proves: POL-11
+#[test]
+fn of_every_key_the_higher_of_any_two_layers_wins() {
+    let layers =
+        [Layer::Machine, Layer::Group(group("staff")), Layer::User(user("alice")), Layer::Enterprise];
+    for section in all_sections().into_iter().filter(|s| *s != Section::Group) {
+        for info in section.keys() {
+            let [default, other] = two_values(&section, info.name);
+            for (low, high) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] {
+                for (below, above) in [(&default, &other), (&other, &default)] {
+                    let policy = policy(&[
+                        (layers[high].clone(), "high.toml", &line(&section, info.name, above)),
+                        (layers[low].clone(), "low.toml", &line(&section, info.name, below)),
+                    ]);
+                    let groups = [group("staff")];
+                    let alone =
+                        super::policy(&[(Layer::Machine, "m.toml", &line(&section, info.name, above))]);
+                    let settled = policy.effective(&user("alice"), &groups);
+                    assert_eq!(settled, alone.effective_for_nobody(), "{section}.{}", info.name);
+                    let key = format!("{section}.{}", info.name);
+                    let explained = policy.explain_everything(Some(&user("alice")), &groups);
+                    let trail: Vec<_> =
+                        explained.iter().filter(|e| e.key == key).map(|e| (&e.layer, &e.toml)).collect();
+                    let built_in = (&Layer::BuiltIn, &default);
+                    assert_eq!(trail, [(&layers[high], above), (&layers[low], below), built_in], "{key}");
+                }
+            }
+        }
+    }
+}
+
+/// One machine file that says what is in force by the explanation alone.
+fn flattened(explained: &[Explained], sections: &[Section]) -> String {
+    let mut in_force = explained.iter().filter(|e| e.standing == Standing::InForce);
+    let mut lines = Vec::new();
+    for section in sections {
+        lines.push(format!("[{section}]"));
+        for info in section.keys() {
+            let given = in_force.next().unwrap();
+            assert!(given.key.ends_with(info.name), "{given}");
+            lines.push(format!("{} = {}", info.name, given.toml));
+        }
+    }
+    assert!(in_force.next().is_none());
+    lines.join("\n")
+}
+
 proptest! {
     /// Proves: POL-11
     #[test]
@@ -144,5 +203,44 @@ proptest! {
         let other = policy.effective(&user("bob"), &[]).lockout().threshold.get();
         let expected = values[3].or(values[0]).unwrap_or(5);
         prop_assert_eq!(other, expected);
+    }
+
+    /// What `explain` says and what is in force are worked out apart; they must agree, over layers
+    /// that set any keys, groups that rank, and services with values of their own and of `default`.
+    #[test]
+    fn a_machine_file_of_the_explained_values_has_the_same_effect(
+        picks in proptest::collection::vec((0_usize..6, any::<proptest::sample::Index>(), any::<bool>()), 0..40),
+        priorities in (0_u32..3, 0_u32..3),
+    ) {
+        let layers = [
+            Layer::Machine, Layer::Group(group("a")), Layer::Group(group("b")), Layer::User(user("alice")),
+            Layer::Enterprise, Layer::User(user("bob")),
+        ];
+        let keys: Vec<_> = all_sections()
+            .into_iter()
+            .filter(|section| *section != Section::Group)
+            // Few keys, so that layers meet.
+            .filter(|section| !matches!(section, Section::Method(m) if *m != Method::Smartcard))
+            .flat_map(|section| section.keys().into_iter().map(move |info| (section.clone(), info.name)))
+            .collect();
+        let mut texts = [(); 6].map(|()| std::collections::BTreeMap::new());
+        for (layer, key, second) in picks {
+            let (section, name) = key.get(&keys);
+            let value = two_values(section, name)[usize::from(second)].clone();
+            texts[layer].insert(format!("{section}.{name}"), value);
+        }
+        texts[1].insert("group.priority".to_owned(), priorities.0.to_string());
+        texts[2].insert("group.priority".to_owned(), priorities.1.to_string());
+        let texts = texts.map(|keys| {
+            keys.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>().join("\n")
+        });
+        let files: Vec<_> = layers.iter().zip(&texts).map(|(l, text)| (l.clone(), "f.toml", text.as_str())).collect();
+        let policy = policy(&files);
+        let groups = [group("b"), group("a")];
+        let alice = user("alice");
+        let sections = crate::policy::sections(&policy.stack(Some(&alice), &groups));
+        let flat = flattened(&policy.explain_everything(Some(&alice), &groups), &sections);
+        let flat = super::policy(&[(Layer::Machine, "flat.toml", &flat)]);
+        prop_assert_eq!(policy.effective(&alice, &groups), flat.effective_for_nobody());
     }
 }

@@ -69,6 +69,7 @@ fn a_service_that_asks_for_more_than_a_user_can_prove_is_named() {
         [
             "alice would be locked out of the service sudo: it asks for two-factor, and alice can use password there",
             "bob would be locked out of the service sudo: it asks for two-factor, and bob can use proximity, password there",
+            "dave would be locked out of the service sudo: it asks for two-factor, and dave can use password there",
         ]
     );
     let signet = "[method.password]\nsource = \"signet\"\n";
@@ -84,23 +85,25 @@ fn a_service_that_asks_for_more_than_a_user_can_prove_is_named() {
 /// Proves: ENA-02
 #[test]
 fn a_disabled_password_works_until_another_method_is_enrolled() {
-    let text = "[method.password]\nenabled = false\n[service.default]\nfactors = \"two-factor\"\nmethods = [\"smartcard\"]\n";
+    let text = "[method.password]\nenabled = false\n[service.sshd]\nfactors = \"two-factor\"\n\
+                [service.polkit-1]\nmethods = [\"smartcard\"]\n";
     let effective = policy(&[(Layer::Machine, "policy.toml", text)]).effective_for_nobody();
     let password = Evidence { method: Method::Password, factors: Factor::Knowledge.into(), hardware: false };
-    let rule = |enrolled: &[Method]| effective.rule(&service("login"), &enrolled.iter().copied().collect());
+    let rule =
+        |name: &str, enrolled: &[Method]| effective.rule(&service(name), &enrolled.iter().copied().collect());
     for enrolled in [&[][..], &[Method::Password]] {
-        assert_eq!(rule(enrolled).admission(Method::Password), Admission::PasswordException);
-        assert_eq!(rule(enrolled).outcome(&[password]), Outcome::Enough);
+        let login = rule("login", enrolled);
+        assert_eq!(login.admission(Method::Password), Admission::PasswordException);
+        assert_eq!(login.outcome(&[password]), Outcome::Enough);
         let wrong = Evidence { factors: Factors::NONE, ..password };
-        assert_eq!(
-            rule(enrolled).outcome(&[wrong]),
-            Outcome::More,
-            "the exception still asks for the password"
-        );
+        assert_eq!(login.outcome(&[wrong]), Outcome::More, "the exception still asks for the password");
+        assert_eq!(rule("sshd", enrolled).outcome(&[password]), Outcome::More, "and for both factors");
+        let refused = Outcome::Refused(Method::Password, Admission::NotForService);
+        assert_eq!(rule("polkit-1", enrolled).outcome(&[password]), refused);
     }
     for other in Method::ALL.into_iter().filter(|m| *m != Method::Password) {
         let refused = Outcome::Refused(Method::Password, Admission::Disabled);
-        assert_eq!(rule(&[other]).outcome(&[password]), refused, "{other}");
+        assert_eq!(rule("login", &[other]).outcome(&[password]), refused, "{other}");
     }
 }
 

@@ -151,6 +151,39 @@ fn findings_of_several_files_are_told_together() {
     );
 }
 
+/// Proves: POL-10
+#[test]
+fn an_allowed_value_without_effect_or_with_a_risk_is_told() {
+    let text = "[method.smartcard]\npin_min_length = 6\nallow_identifier_only = true\ngrace_days = 3\n\
+                [method.proximity]\nallow_identifier_only = true\nrequire_cryptographic = true\n\
+                [method.password]\nmin_length = 12\n[method.code]\nenrollment = \"required\"\n\
+                [service.default]\nmethods = [\"code\"]\n[service.sudo]\ninfo_text = false\n[policy]\nmin_methods = 9\n";
+    let said = |text: &str| -> Vec<String> {
+        let policy = policy(&[(Layer::Machine, "policy.toml", text)]);
+        policy.warnings(None, &[]).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        said(text),
+        [
+            "policy.toml:17: policy.min_methods = 9: fewer methods than that are enabled: nobody can enrol so many",
+            "policy.toml:2: method.smartcard.pin_min_length = 6: counts with pin_type = \"signet\" only",
+            "policy.toml:3: method.smartcard.allow_identifier_only = true: whoever copies a card's identifier, which needs \
+             one look at it, is let in as its owner",
+            "policy.toml:4: method.smartcard.grace_days = 3: counts with enrollment = \"required\" only",
+            "policy.toml:6: method.proximity.allow_identifier_only = true: has no effect: require_cryptographic refuses \
+             every card without a key",
+            "policy.toml:9: method.password.min_length = 12: counts with source = \"signet\" only: the system has its own \
+             rule",
+            "policy.toml:11: method.code.enrollment = required: the method is disabled, so that nobody is asked to enrol it",
+            "policy.toml:13: service.default.methods = [\"code\"]: every method that the service takes is disabled: nobody \
+             can use it",
+        ]
+    );
+    let good = "[method.smartcard]\npin_type = \"signet\"\npin_min_length = 6\nenrollment = \"required\"\ngrace_days = 3\n\
+                [method.code]\nenabled = true\n[method.password]\nsource = \"signet\"\nmin_length = 12\n";
+    assert_eq!(said(good), [""; 0]);
+}
+
 #[test]
 fn a_key_path_is_parsed_as_it_is_printed() {
     for section in all_sections().into_iter().chain([Section::Service(service("a.b"))]) {

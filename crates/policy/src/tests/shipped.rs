@@ -87,3 +87,14 @@ fn the_default_policy_is_the_built_in_one() {
     let built_in = Policy::default().effective_for_nobody();
     assert_eq!(with_file, built_in);
 }
+
+/// Proves: POL-10
+#[test]
+fn no_shipped_policy_sets_a_value_without_effect_or_takes_a_risk() {
+    for name in NAMES {
+        let file = format!("{name}.toml");
+        let text = text(&file);
+        let policy = Policy::load([Source { layer: Layer::Machine, file: &file, text: &text }]).unwrap();
+        assert_eq!(policy.warnings(None, &[]), [], "{name}");
+    }
+}

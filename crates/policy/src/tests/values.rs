@@ -38,7 +38,7 @@ fn wrong(kind: &Kind) -> Vec<String> {
 }
 
 /// Values that a key of this kind takes: all words, both ends of a range.
-fn right(kind: &Kind) -> Vec<String> {
+pub(super) fn right(kind: &Kind) -> Vec<String> {
     match kind {
         Kind::Flag => ["true", "false"].map(ToOwned::to_owned).to_vec(),
         Kind::Number { min, max } => vec![min.to_string(), max.to_string()],
