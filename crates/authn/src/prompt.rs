@@ -68,6 +68,8 @@ pub enum Question {
     NewPasswordAgain,
     /// One is enrolled already: enrol another one (ENR-09)?
     AddAnother(Method),
+    /// Which of several credentials of one method.
+    Credential,
     /// Delete this credential?
     Delete,
 }
@@ -89,6 +91,7 @@ impl Question {
             Self::NewPassword => "new-password",
             Self::NewPasswordAgain => "new-password-again",
             Self::AddAnother(_) => "add-another",
+            Self::Credential => "credential",
             Self::Delete => "delete",
         }
     }
@@ -115,6 +118,7 @@ impl fmt::Display for Question {
             Self::NewPassword => write!(f, "New password: "),
             Self::NewPasswordAgain => write!(f, "New password again: "),
             Self::AddAnother(method) => write!(f, "'{method}' is enrolled already. Enrol another one? "),
+            Self::Credential => write!(f, "Which one? "),
             Self::Delete => write!(f, "Delete this credential? "),
         }
     }
