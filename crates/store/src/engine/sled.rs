@@ -1,0 +1,182 @@
+use std::{
+    fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    Batch, EngineError, EngineKind, Store, Tree, Visitor, check_create, check_open, files, make_directory,
+};
+
+/// The log of sled's page cache.
+pub(super) const DB: &str = "db";
+/// sled's parameters.
+pub(super) const CONF: &str = "conf";
+
+/// sled 0.34.7, made durable.
+///
+/// As its documentation says to use it, sled loses acknowledged writes in a power cut and may then
+/// open empty without an error: its `flush` calls `sync_file_range` alone, which flushes neither
+/// the disk's cache nor the file's length, and `conf` is never synced. So here
+/// - nothing is flushed behind our back (`flush_every_ms(None)`), and after every flush comes an
+///   `fdatasync` on a descriptor of our own, before anybody is told that the data is durable;
+/// - after opening or creating, `conf`, `db`, the directory and its parent are synced;
+/// - values stay below sled's limit for blob files, which are never synced;
+/// - concurrent commits share one flush.
+///
+/// All trees live in sled's one default tree, under a first byte that names them: a batch over one
+/// sled tree is atomic by itself. sled panics on some damaged files; that is caught and becomes
+/// [`EngineError::Damaged`].
+pub struct SledStore {
+    db: sled::Db,
+    log: File,
+    applied: AtomicU64,
+    durable: Mutex<u64>,
+    poisoned: AtomicBool,
+}
+
+impl SledStore {
+    /// Opens a store that exists.
+    pub fn open(directory: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
+        check_open(EngineKind::Sled, directory)?;
+        for name in [DB, CONF] {
+            // sled would make a missing one anew and call it an empty store.
+            if !directory.join(name).is_file() {
+                return Err(EngineError::Damaged(format!("the file {name} is missing")));
+            }
+        }
+        Self::start(directory, cache_bytes)
+    }
+
+    /// Makes an empty store.
+    pub fn create(directory: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
+        check_create(EngineKind::Sled, directory)?;
+        make_directory(directory)?;
+        Self::start(directory, cache_bytes)
+    }
+
+    fn start(directory: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
+        let config = sled::Config::new().path(directory).flush_every_ms(None).cache_capacity(cache_bytes);
+        let db = shielded(|| config.open())?.map_err(failure)?;
+        let log = File::open(directory.join(DB)).map_err(|e| EngineError::io("open the store's log", e))?;
+        files::sync_all(directory)?;
+        Ok(Self {
+            db,
+            log,
+            applied: AtomicU64::new(0),
+            durable: Mutex::new(0),
+            poisoned: AtomicBool::new(false),
+        })
+    }
+
+    fn check(&self) -> Result<(), EngineError> {
+        if self.poisoned.load(Ordering::Acquire) { Err(EngineError::Poisoned) } else { Ok(()) }
+    }
+
+    fn write(&self, batch: &Batch) -> Result<(), EngineError> {
+        let mut changes = sled::Batch::default();
+        for (tree, key, value) in batch.changes() {
+            let key = full_key(tree, key);
+            match value {
+                Some(value) => changes.insert(key, value),
+                None => changes.remove(key),
+            }
+        }
+        shielded(|| self.db.apply_batch(changes))?.map_err(failure)?;
+        let ticket = self.applied.fetch_add(1, Ordering::AcqRel) + 1;
+        // Whoever holds the lock flushes for all that were applied before; they find it done.
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check()?;
+        if *durable >= ticket {
+            return Ok(());
+        }
+        let covered = self.applied.load(Ordering::Acquire);
+        let flushed =
+            shielded(|| self.db.flush()).and_then(|done| done.map_err(failure)).and_then(|_| self.sync());
+        if flushed.is_err() {
+            self.poisoned.store(true, Ordering::Release);
+        } else {
+            *durable = covered;
+        }
+        flushed
+    }
+
+    fn sync(&self) -> Result<(), EngineError> {
+        self.log.sync_data().map_err(|e| EngineError::io("sync the store's log", e))
+    }
+}
+
+impl Store for SledStore {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Sled
+    }
+
+    fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.check()?;
+        let value = shielded(|| self.db.get(full_key(tree, key)))?.map_err(failure)?;
+        Ok(value.map(|v| v.to_vec()))
+    }
+
+    fn scan(&self, tree: Tree, prefix: &[u8], visit: &mut Visitor<'_>) -> Result<(), EngineError> {
+        self.check()?;
+        let mut rows = self.db.scan_prefix(full_key(tree, prefix));
+        while let Some(row) = shielded(|| rows.next())? {
+            let (key, value) = row.map_err(failure)?;
+            let key = key.get(1..).unwrap_or_default();
+            if visit(key, &value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), EngineError> {
+        self.check()?;
+        let done = self.write(batch);
+        if done.is_err() {
+            self.poisoned.store(true, Ordering::Release);
+        }
+        done
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        // Nothing acknowledged depends on this; it leaves a shorter recovery to the next start.
+        if self.check().is_ok() {
+            let _ = shielded(|| self.db.flush());
+            let _ = self.sync();
+        }
+    }
+}
+
+fn full_key(tree: Tree, key: &[u8]) -> Vec<u8> {
+    let mut full = Vec::with_capacity(key.len() + 1);
+    full.push(tree.number());
+    full.extend_from_slice(key);
+    full
+}
+
+/// Runs a call into sled, which asserts where it should answer.
+fn shielded<T>(call: impl FnOnce() -> T) -> Result<T, EngineError> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        EngineError::Damaged(format!("sled gave up: {text}"))
+    })
+}
+
+fn failure(error: sled::Error) -> EngineError {
+    match error {
+        sled::Error::Io(e) if e.kind() == std::io::ErrorKind::WouldBlock => EngineError::InUse,
+        // sled wraps the lock's refusal in text of its own.
+        sled::Error::Io(e) if e.to_string().contains("could not acquire lock") => EngineError::InUse,
+        sled::Error::Io(e) => EngineError::io("read or write the store's files", e),
+        sled::Error::Corruption { .. } => EngineError::Damaged("a checksum of sled's log is wrong".into()),
+        other => EngineError::Damaged(other.to_string()),
+    }
+}
