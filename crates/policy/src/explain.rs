@@ -38,6 +38,15 @@ pub struct Explained {
     pub place: Option<(String, u32)>,
     /// Whether it is in force.
     pub standing: Standing,
+    doc: &'static str,
+}
+
+impl Explained {
+    /// What the key means; the same sentences as in the reference.
+    #[must_use]
+    pub fn documentation(&self) -> &'static str {
+        self.doc.trim()
+    }
 }
 
 impl fmt::Display for Explained {
@@ -97,5 +106,13 @@ fn aliases(path: &KeyPath) -> Vec<KeyPath> {
 fn explained(path: &KeyPath, setting: &Setting, layer: Layer, place: Option<(String, u32)>) -> Explained {
     let toml = setting.toml();
     let value = toml.trim_matches('"').to_owned();
-    Explained { key: path.to_string(), value, toml, layer, place, standing: Standing::InForce }
+    Explained {
+        key: path.to_string(),
+        value,
+        toml,
+        layer,
+        place,
+        standing: Standing::InForce,
+        doc: path.info().doc,
+    }
 }

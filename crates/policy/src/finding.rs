@@ -101,6 +101,22 @@ pub enum Problem {
     },
 }
 
+impl Problem {
+    /// What is allowed instead, in words; empty where the text is no TOML.
+    #[must_use]
+    pub fn allowed(&self) -> String {
+        match self {
+            Self::TooLarge { max, .. } => format!("at most {max} bytes"),
+            Self::Syntax(_) => String::new(),
+            Self::Unknown { allowed, .. } | Self::Value { allowed, .. } => allowed.clone(),
+            Self::BadName { why, .. } => why.clone(),
+            Self::NotATable { section, .. } => format!("a table: [{section}] and its keys below"),
+            Self::Misplaced { section, belongs } => format!("[{section}] in {belongs}"),
+            Self::SecondFile { .. } => "one file for each layer".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

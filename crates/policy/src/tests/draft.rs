@@ -41,7 +41,12 @@ fn every_shown_setting_can_be_changed_applied_and_reset() {
 fn applying_keeps_comments_order_and_layout() {
     let mut draft = local(FILE);
     assert_eq!(draft.apply().unwrap(), FILE, "no change, no difference");
+    draft.set("method.smartcard.removal_action", "none").unwrap();
     draft.set("method.smartcard.removal_action", "logoff").unwrap();
+    assert_eq!(
+        draft.changes().map(|(path, value)| format!("{path} = {value}")).collect::<Vec<_>>(),
+        ["method.smartcard.removal_action = \"logoff\""]
+    );
     draft.set("method.totp.enabled", "false").unwrap();
     draft.set("service.a.b.factors", "[\"possession\", \"knowledge\"]").unwrap();
     draft.set("session.lock_confirm_seconds", "9").unwrap();

@@ -96,6 +96,23 @@ fn groups_rank_by_priority_then_by_name_and_a_conflict_is_shown() {
     );
 }
 
+/// Proves: POL-11
+#[test]
+fn groups_that_agree_are_in_no_conflict() {
+    let policy = policy(&[
+        (Layer::Group(group("a")), "groups/a.toml", &threshold_file(10)),
+        (Layer::Group(group("b")), "groups/b.toml", &threshold_file(10)),
+    ]);
+    let explained = policy.explain_everything(None, &[group("a"), group("b")]);
+    let lines: Vec<_> =
+        explained.iter().filter(|e| e.key == "lockout.threshold").map(ToString::to_string).collect();
+    assert_eq!(lines[1], "lockout.threshold = 10 (group b, groups/b.toml:2), covered by group a");
+    assert_eq!(
+        explained[0].documentation(),
+        "Language of messages and prompts; `system` takes the operating system's."
+    );
+}
+
 #[test]
 fn a_services_own_value_wins_within_a_layer_and_a_higher_layer_wins_over_both() {
     let effective = |user_text: &str| {

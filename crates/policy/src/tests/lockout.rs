@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use signet_types::{Assurance, Factor, Factors};
 
 use super::*;
-use crate::{Admission, Evidence, FactorRequirement, Outcome, UserEnrolments, check_lockouts};
+use crate::{Admission, Evidence, FactorRequirement, Outcome, UserEnrolments, check_lockouts, strongest};
 
 fn enrolments(name: &str, enrolled: &[Method], identifier_only: &[Method]) -> UserEnrolments {
     UserEnrolments {
@@ -164,4 +164,26 @@ fn a_bare_card_opens_only_where_policy_takes_that_risk() {
         ),
         Outcome::More
     );
+    assert_eq!(
+        outcome("[method.proximity]\nallow_identifier_only = true\nenabled = false\n"),
+        Outcome::Refused(Method::Proximity, Admission::Disabled)
+    );
+}
+
+/// Possession counts as hardware only where it was proven: a copyable card beside another
+/// method's possession is no key in hardware.
+#[test]
+fn a_card_without_a_key_is_never_hardware() {
+    let text = "[service.login]\nfactors = \"hardware-two-factor\"\n";
+    let effective = policy(&[(Layer::Machine, "policy.toml", text)]).effective_for_nobody();
+    let rule = effective.rule(&service("login"), &BTreeSet::from([Method::Proximity, Method::Totp]));
+    let full = |method| strongest(method, effective.method(method), false);
+    let copyable = strongest(Method::Proximity, effective.method(Method::Proximity), true);
+    assert_eq!(copyable.factors, Factor::Knowledge.into());
+    assert_eq!(rule.outcome(&[copyable, full(Method::Totp)]), Outcome::More);
+    assert_eq!(rule.outcome(&[full(Method::Proximity)]), Outcome::Enough);
+    // A driver that claims hardware without having proven possession is not believed.
+    let inherence = Factors::from(Factor::Inherence) | Factor::Knowledge.into();
+    let claimed = Evidence { method: Method::Proximity, factors: inherence, hardware: true };
+    assert_eq!(rule.outcome(&[claimed]), Outcome::More);
 }

@@ -57,6 +57,13 @@ fn unknown_names_are_refused_with_what_was_perhaps_meant() {
     ] {
         assert_eq!(said(text), [expected], "{text}");
     }
+    let problem = &machine("[lockout]\nthreshold = 0\n").unwrap_err()[0].problem;
+    assert_eq!(problem.allowed(), "whole numbers from 1 to 100");
+    let far = said("[method.passw]\n[sess]\n");
+    assert!(
+        far.len() == 2 && !far.concat().contains("did you mean"),
+        "three letters away is a guess: {far:#?}"
+    );
 }
 
 /// Proves: POL-10
@@ -71,6 +78,20 @@ fn all_that_is_wrong_in_a_file_is_said_in_its_order() {
         ["policy.toml:2:13", "policy.toml:3:18", "policy.toml:4:9", "policy.toml:6:1", "policy.toml:8:12"]
     );
     assert!(said[4].contains("not valid TOML"), "{}", said[4]);
+}
+
+/// The parser goes on after a broken line with a value of its own making; that one is not told.
+#[test]
+fn a_broken_line_gives_its_own_error_only() {
+    for text in [
+        "[session]\nlock_confirm_seconds = 1 2\n",
+        "[lockout]\nthreshold = 08\n",
+        "[session]\nunlock_by_token =\n",
+        "[display]\nlanguage = en\n",
+    ] {
+        let said = said(text);
+        assert!(said.len() == 1 && said[0].contains("not valid TOML"), "{said:#?}");
+    }
 }
 
 /// Proves: POL-10

@@ -101,6 +101,20 @@ fn every_allowed_value_of_every_key_is_read_and_written_alike() {
 }
 
 #[test]
+fn lists_of_paths_are_bounded() {
+    let said_of = |paths: &[String]| {
+        let text = format!("[method.smartcard]\ntrusted_authorities = {paths:?}\n");
+        machine(&text).err().map(|findings| findings[0].to_string())
+    };
+    let paths: Vec<_> = (0..33).map(|n| format!("/etc/signet/ca/{n}.pem")).collect();
+    assert_eq!(said_of(&paths[..32]), None);
+    let said = said_of(&paths).unwrap();
+    assert!(said.contains("found a list of 33, allowed are lists of at most 32 absolute paths"), "{said}");
+    assert_eq!(said_of(&[format!("/{}", "a".repeat(4095))]), None);
+    assert!(said_of(&[format!("/{}", "a".repeat(4096))]).is_some(), "longer than PATH_MAX");
+}
+
+#[test]
 fn the_reference_names_every_key_with_default_and_meaning() {
     let reference = reference_markdown();
     each_key(|section, info| {
