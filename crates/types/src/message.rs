@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Method, PinViolation, Timestamp};
+use crate::{Method, PinType, PinViolation, Timestamp};
 
 /// What a person is told. What has no message here stays opaque to the person and goes to the
 /// log only. `code()` is stable for programs; the `Display` text is English.
@@ -46,6 +46,10 @@ pub enum UserMessage {
     CertificateUntrusted,
     /// The token has no key and no usable identifier.
     TokenUnusable,
+    /// The token shows a new random identifier each time (MET-04).
+    IdentifierRandom,
+    /// The card has no key that works with the PIN that policy asks for (POL-05).
+    PinTypeUnsupported(PinType),
     /// The method is disabled by policy (ENA-06).
     MethodDisabled(Method),
     /// The method is not enrolled.
@@ -67,6 +71,13 @@ pub enum UserMessage {
     },
     /// The password has expired and must be changed first (MET-09).
     PasswordExpired,
+    /// A new password is too short or too long; lengths in characters.
+    PasswordLength {
+        /// The least length.
+        min: u8,
+        /// The greatest length.
+        max: u8,
+    },
     /// The caller may not do this (CRD-06).
     NotPermitted,
     /// The last credential of a required method stays (CRD-04).
@@ -105,6 +116,8 @@ impl UserMessage {
             Self::CertificateNotYetValid(_) => "certificate-not-yet-valid",
             Self::CertificateUntrusted => "certificate-untrusted",
             Self::TokenUnusable => "token-unusable",
+            Self::IdentifierRandom => "identifier-random",
+            Self::PinTypeUnsupported(_) => "pin-type-unsupported",
             Self::MethodDisabled(_) => "method-disabled",
             Self::MethodNotEnrolled(_) => "method-not-enrolled",
             Self::MethodUnavailable(_) => "method-unavailable",
@@ -114,6 +127,7 @@ impl UserMessage {
             Self::Cancelled => "cancelled",
             Self::TryLater { .. } => "try-later",
             Self::PasswordExpired => "password-expired",
+            Self::PasswordLength { .. } => "password-length",
             Self::NotPermitted => "not-permitted",
             Self::LastOfRequiredMethod(_) => "last-of-required-method",
             Self::AlreadyEnrolled(_) => "already-enrolled",
@@ -169,6 +183,20 @@ impl fmt::Display for UserMessage {
                 write!(f, "The card's certificate was not issued by an authority that this workstation trusts.")
             }
             Self::TokenUnusable => write!(f, "This card has neither a key nor a stable identifier that Signet can use."),
+            Self::IdentifierRandom => write!(
+                f,
+                "This card shows a new random identifier each time, so it cannot be recognised. Use another card."
+            ),
+            Self::PinTypeUnsupported(PinType::Card) => write!(
+                f,
+                "This card has no key that its own PIN opens, and policy asks for the card's PIN (pin_type = card). \
+                 Use another card or ask your administrator."
+            ),
+            Self::PinTypeUnsupported(PinType::Signet) => write!(
+                f,
+                "This card's key works with the card's own PIN only, and policy asks for a Signet PIN \
+                 (pin_type = signet). Use another card or ask your administrator."
+            ),
             Self::MethodDisabled(method) => {
                 write!(f, "The method '{method}' is disabled by policy. Use another method or ask your administrator.")
             }
@@ -184,6 +212,9 @@ impl fmt::Display for UserMessage {
             Self::Cancelled => write!(f, "Cancelled."),
             Self::TryLater { seconds } => write!(f, "Too many failures. Try again in {seconds} s."),
             Self::PasswordExpired => write!(f, "Your password has expired and must be changed now."),
+            Self::PasswordLength { min, max } => {
+                write!(f, "This password is not allowed: it must have {min} to {max} characters.")
+            }
             Self::NotPermitted => write!(f, "You are not allowed to do this. Ask your administrator."),
             Self::LastOfRequiredMethod(method) => {
                 write!(f, "This is the last credential of '{method}', which policy requires. Enrol another one first.")
