@@ -1,0 +1,88 @@
+use std::{collections::BTreeMap, ffi::CString};
+
+use pcsc::{Context, Error, PNP_NOTIFICATION, ReaderState, State};
+use signet_device_link::Health;
+use signet_types::DeviceId;
+
+use crate::{reader::device_id, seat::Seat, service, table::Table};
+
+/// More readers than pcscd has room for.
+const MAX_READERS: usize = 32;
+
+/// pcscd named a reader that it did not know, this often in a row.
+const MAX_UNKNOWN: u32 = 16;
+
+/// Watches all readers; never returns.
+pub(crate) fn run(table: &Table) {
+    loop {
+        let context = service::context(table);
+        let error = watch(table, &context);
+        table.all_lost();
+        tracing::warn!(%error, "pcscd is lost; waiting for it");
+        table.health(service::health(error));
+    }
+}
+
+/// Reports what changes at the readers until pcscd fails.
+fn watch(table: &Table, context: &Context) -> Error {
+    let mut known: BTreeMap<DeviceId, CString> = BTreeMap::new();
+    let mut states = vec![ReaderState::new(PNP_NOTIFICATION(), State::UNAWARE)];
+    let mut unknown = 0;
+    loop {
+        let names = match context.list_readers_owned() {
+            Ok(names) => names,
+            Err(Error::NoReadersAvailable) => Vec::new(),
+            Err(error) => return error,
+        };
+        follow(table, &names, &mut known, &mut states);
+        table.health(if known.is_empty() { service::no_reader() } else { Health::Ready });
+        match context.get_status_change(None, &mut states) {
+            Ok(()) | Err(Error::Timeout) => unknown = 0,
+            // A reader went between the two calls; the next list says so.
+            Err(Error::UnknownReader) if unknown < MAX_UNKNOWN => {
+                unknown += 1;
+                continue;
+            }
+            Err(error) => return error,
+        }
+        for state in &mut states {
+            if let Some((device, name)) =
+                device_id(state.name()).and_then(|device| known.get_key_value(&device))
+            {
+                table.seen(device, name, Seat::read(state.event_state(), state.event_count()));
+            }
+            state.sync_current_state();
+        }
+    }
+}
+
+/// Takes up new readers and drops those that pcscd does not list any more.
+fn follow(
+    table: &Table,
+    names: &[CString],
+    known: &mut BTreeMap<DeviceId, CString>,
+    states: &mut Vec<ReaderState>,
+) {
+    known.retain(|device, name| {
+        let stays = names.contains(name);
+        if !stays {
+            table.seen(device, name, None);
+        }
+        stays
+    });
+    states.retain(|state| {
+        state.name() == PNP_NOTIFICATION() || names.iter().any(|name| name.as_c_str() == state.name())
+    });
+    for name in names.iter().take(MAX_READERS) {
+        let Some(device) = device_id(name) else { continue };
+        match known.get(&device) {
+            Some(same) if same == name => {}
+            // Two names that look the same once made printable: the second cannot be told apart.
+            Some(_) => tracing::warn!(%device, "a reader has the name of another one; it is left out"),
+            None => {
+                states.push(ReaderState::new(name.clone(), State::UNAWARE));
+                known.insert(device, name.clone());
+            }
+        }
+    }
+}
