@@ -1,0 +1,51 @@
+use std::{fs, io, net::UdpSocket, os::unix::process::CommandExt, process::Command, thread};
+
+/// Something that the sandbox forbids, to be tried from inside it: the tests' way to see it hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Read `/etc/shadow`.
+    Shadow,
+    /// Make an internet socket.
+    Internet,
+    /// Start a program.
+    Program,
+    /// Write a file into a directory that everybody may write to.
+    File,
+    /// Start a thread and read the process id of pcscd's place, which it may.
+    Work,
+}
+
+impl Probe {
+    /// The names that [`Probe::named`] knows.
+    pub const NAMES: &'static str = "one of shadow, internet, program, file, work";
+
+    /// The probe of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "shadow" => Self::Shadow,
+            "internet" => Self::Internet,
+            "program" => Self::Program,
+            "file" => Self::File,
+            "work" => Self::Work,
+            _ => return None,
+        })
+    }
+}
+
+/// Tries it and prints `allowed` or `denied` with the reason, where the kernel lets the process live.
+pub(crate) fn run(probe: Probe) {
+    let result: io::Result<()> = match probe {
+        Probe::Shadow => fs::read("/etc/shadow").map(drop),
+        Probe::Internet => UdpSocket::bind("127.0.0.1:0").map(drop),
+        Probe::Program => Err(Command::new("/bin/true").exec()),
+        Probe::File => fs::write("/tmp/signet-device-host-probe", b"x"),
+        Probe::Work => thread::Builder::new()
+            .spawn(|| ())
+            .and_then(|worker| worker.join().map_err(|_| io::Error::other("the thread did not end well"))),
+    };
+    match result {
+        Ok(()) => println!("allowed"),
+        Err(error) => println!("denied: {error}"),
+    }
+}
