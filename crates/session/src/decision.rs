@@ -4,7 +4,7 @@ use signet_types::{
     UserName,
 };
 
-use crate::{Drivers, Requirement, UserProfile, methods::permitted};
+use crate::{Drivers, UserProfile, methods::permitted};
 
 /// A proof and the method that gave it.
 #[derive(Debug)]
@@ -156,7 +156,7 @@ pub fn decide(case: Case<'_>, evidence: &[Evidence]) -> Verdict {
     }
     let sum = Sum::of(&counted);
     let accepted_identifier = counted.iter().any(|item| is_accepted_identifier(case, item));
-    if !sum.meets(case.profile.rules.requirement, accepted_identifier) {
+    if !case.profile.rules.requirement.is_met(sum.factors, sum.assurance, accepted_identifier) {
         let denial = if counted.is_empty() { Denial::NoEvidence } else { Denial::NotEnough };
         return Verdict::Deny(left_out.unwrap_or(denial));
     }
@@ -221,12 +221,6 @@ impl Sum {
         }
         sum
     }
-
-    fn meets(self, requirement: Requirement, accepted_identifier: bool) -> bool {
-        let proven =
-            self.assurance >= requirement.min_assurance() && self.factors.covers(requirement.named());
-        proven || (accepted_identifier && requirement == Requirement::Any)
-    }
 }
 
 /// A proof is worth no more than the factors that it names: a driver's claim is not believed beyond them.
@@ -237,3 +231,6 @@ fn worth(proof: &Proof) -> Assurance {
         _ => proof.assurance,
     }
 }
+
+#[cfg(test)]
+mod tests;

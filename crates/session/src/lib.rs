@@ -20,5 +20,8 @@ pub use decision::{Case, Denial, Evidence, Grant, Verdict, decide};
 pub use methods::{Circumstances, MethodStatus, Origin, Reason, offered, standing, status};
 pub use profile::{Credential, Drivers, UserProfile};
 pub use removal::{Action, LockRule, RemovalRule, SessionToken, Surroundings, Watch, Watched};
-pub use rules::{Demand, LockoutRule, MethodRule, Requirement, Rules};
+pub use rules::{LockoutRule, MethodRule, Rules};
 pub use throttle::{Charged, Failures, Throttle};
+
+#[cfg(test)]
+mod testing;

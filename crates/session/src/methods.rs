@@ -2,10 +2,11 @@ use std::collections::BTreeSet;
 
 use signet_types::{Method, UserMessage};
 
-use crate::{Demand, Drivers, UserProfile};
+use crate::{Drivers, UserProfile};
+use signet_policy::EnrollmentDemand;
 
 /// Where the person sits. A fact that the host computes (logind's seat and the program's remote
-/// host), never one that a client may choose freely (security.md, pam_usb).
+/// host), never one that a client may choose freely (security.md, CVE-2026-44713).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// At this workstation's own seat.
@@ -61,10 +62,8 @@ pub(crate) fn permitted(profile: &UserProfile, method: Method) -> Result<(), Rea
     if !profile.rules.enables(method) && !exception {
         return Err(Reason::Disabled);
     }
-    match &profile.rules.service_methods {
-        Some(methods) if !methods.contains(&method) => Err(Reason::NotAllowedForService),
-        _ => Ok(()),
-    }
+    let taken = profile.rules.service_methods.contains(method);
+    if taken { Ok(()) } else { Err(Reason::NotAllowedForService) }
 }
 
 /// Whether a method is offered, and if not, the reason that comes first in the order of [`Reason`].
@@ -130,9 +129,12 @@ pub fn status(at: Circumstances<'_>, method: Method) -> MethodStatus {
         MethodStatus::Enrolled
     } else if at.unavailable.contains(&method) {
         MethodStatus::Unavailable
-    } else if rule.demand == Demand::Required {
+    } else if rule.demand == EnrollmentDemand::Required {
         MethodStatus::Required
     } else {
         MethodStatus::Optional
     }
 }
+
+#[cfg(test)]
+mod tests;

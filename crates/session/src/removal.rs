@@ -5,6 +5,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use signet_authn::{DeviceChange, DeviceEvent};
+use signet_policy::{LockFallback, SessionSettings};
 use signet_types::{
     CredentialId, DeviceId, Method, ReaderLoss, RemovalAction, SessionId, Timestamp, UserName,
 };
@@ -71,6 +72,15 @@ pub struct LockRule {
     pub confirm: Duration,
     /// Whether the session is ended where it does not.
     pub terminate: bool,
+}
+
+impl From<&SessionSettings> for LockRule {
+    fn from(settings: &SessionSettings) -> Self {
+        Self {
+            confirm: settings.lock_confirm(),
+            terminate: settings.lock_fallback == LockFallback::Terminate,
+        }
+    }
 }
 
 /// What the host does to a session.
@@ -227,6 +237,13 @@ impl Watch {
     }
 }
 
+impl FromIterator<(SessionId, Watched)> for Watch {
+    /// The sessions as they were stored.
+    fn from_iter<I: IntoIterator<Item = (SessionId, Watched)>>(sessions: I) -> Self {
+        Self { sessions: sessions.into_iter().collect() }
+    }
+}
+
 /// How a token was lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Loss {
@@ -264,3 +281,6 @@ impl Watched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

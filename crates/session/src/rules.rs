@@ -1,10 +1,10 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use signet_authn::Settings;
-use signet_types::{Assurance, Factors, Method, ReaderLoss, RemovalAction};
+use signet_authn::{PasswordSource, Settings};
+use signet_policy::{
+    Effective, EnrollmentDemand, FactorRequirement, LockoutSettings, MethodChoice, MethodSettings,
+};
+use signet_types::{Method, ReaderLoss, RemovalAction, ServiceName};
 
 /// The part of policy that is in force for one user and one service.
 ///
@@ -14,9 +14,9 @@ pub struct Rules {
     /// One rule for each method; a method without a rule is disabled.
     pub methods: BTreeMap<Method, MethodRule>,
     /// The proofs that the service asks for.
-    pub requirement: Requirement,
-    /// The methods that the service takes; `None`: every enabled one.
-    pub service_methods: Option<BTreeSet<Method>>,
+    pub requirement: FactorRequirement,
+    /// The methods that the service takes.
+    pub service_methods: MethodChoice,
     /// When failures lock out.
     pub lockout: LockoutRule,
 }
@@ -27,62 +27,13 @@ pub struct MethodRule {
     /// Whether it may be enrolled and used (POL-02).
     pub enabled: bool,
     /// How enrolling it is asked for (POL-08).
-    pub demand: Demand,
+    pub demand: EnrollmentDemand,
     /// What the token's removal does to the session (POL-04, POL-05).
     pub removal_action: RemovalAction,
     /// Whether the reader's loss counts as removal (RMV-07).
     pub on_reader_loss: ReaderLoss,
     /// What the driver is told.
     pub settings: Settings,
-}
-
-/// How enrolling a method is asked for (POL-08).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Demand {
-    /// The user is prompted and may say never.
-    #[default]
-    Optional,
-    /// The user must enrol.
-    Required,
-    /// Nobody is prompted.
-    Off,
-}
-
-/// Which proofs a service asks for (POL-09).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Requirement {
-    /// Any one proven factor.
-    #[default]
-    Any,
-    /// Two different factors.
-    TwoFactor,
-    /// Two different factors, one by a key that hardware holds.
-    HardwareTwoFactor,
-    /// Each of these factors; the empty set is met by nothing less than [`Requirement::Any`].
-    All(Factors),
-}
-
-impl Requirement {
-    /// The least assurance that meets the requirement.
-    #[must_use]
-    pub fn min_assurance(self) -> Assurance {
-        match self {
-            Self::Any => Assurance::SingleFactor,
-            Self::TwoFactor => Assurance::TwoFactor,
-            Self::HardwareTwoFactor => Assurance::HardwareTwoFactor,
-            Self::All(factors) if factors.iter().count() > 1 => Assurance::TwoFactor,
-            Self::All(_) => Assurance::SingleFactor,
-        }
-    }
-
-    /// The factors that are named one by one.
-    #[must_use]
-    pub const fn named(self) -> Factors {
-        match self {
-            Self::All(factors) => factors,
-            _ => Factors::NONE,
-        }
-    }
 }
 
 /// When failures lock a user out of a method, and for how long (LCK-02).
@@ -102,7 +53,29 @@ impl Default for LockoutRule {
     }
 }
 
+impl From<&LockoutSettings> for LockoutRule {
+    fn from(settings: &LockoutSettings) -> Self {
+        Self { threshold: settings.threshold.get(), window: settings.window(), length: settings.length() }
+    }
+}
+
 impl Rules {
+    /// The rules of the effective policy for one service. `trust_anchors` are the DER certificates in
+    /// the files that `trusted_authorities` names; the caller has read them.
+    #[must_use]
+    pub fn of(policy: &Effective, service: &ServiceName, trust_anchors: &[Vec<u8>]) -> Self {
+        let rule = |method| {
+            let anchors = if method == Method::Smartcard { trust_anchors.to_vec() } else { Vec::new() };
+            (method, MethodRule::of(policy.method(method), anchors))
+        };
+        Self {
+            methods: Method::ALL.into_iter().map(rule).collect(),
+            requirement: policy.service(service).factors,
+            service_methods: policy.service(service).methods.clone(),
+            lockout: policy.lockout().into(),
+        }
+    }
+
     /// The rule of a method, where there is one.
     #[must_use]
     pub fn method(&self, method: Method) -> Option<&MethodRule> {
@@ -121,3 +94,31 @@ impl Rules {
         self.method(method).map(|rule| rule.settings.clone()).unwrap_or_default()
     }
 }
+
+impl MethodRule {
+    fn of(settings: &MethodSettings, trust_anchors: Vec<Vec<u8>>) -> Self {
+        let source = match settings.source {
+            signet_policy::PasswordSource::System => PasswordSource::System,
+            signet_policy::PasswordSource::Signet => PasswordSource::Signet,
+        };
+        Self {
+            enabled: settings.enabled,
+            demand: settings.enrollment,
+            removal_action: settings.removal_action,
+            on_reader_loss: settings.on_reader_loss,
+            settings: Settings {
+                pin_required: settings.pin_required,
+                pin_rule: settings.pin_rule().unwrap_or_default(),
+                pin_type: settings.pin_type,
+                allow_identifier_only: settings.allow_identifier_only,
+                trust_anchors,
+                password_source: source,
+                // The policy's range ends at 64.
+                password_min_length: u8::try_from(settings.min_length.get()).unwrap_or(u8::MAX),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

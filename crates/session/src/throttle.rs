@@ -90,3 +90,6 @@ impl Failures {
         (self.count > 0 && now < self.last).then_some(Self { last: now, ..self })
     }
 }
+
+#[cfg(test)]
+mod tests;

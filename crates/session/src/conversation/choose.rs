@@ -3,7 +3,7 @@
 use signet_authn::{Answer, Choice, DeviceChange, DeviceKind, Prompt, PromptKind, Question};
 use signet_types::{Method, UserMessage};
 
-use super::{Conversation, Input, Output, PromptId, Purpose, State, identify::Candidate};
+use super::{Conversation, Input, Output, PromptId, State, identify::Candidate};
 use crate::{Reason, offered, standing};
 
 impl Conversation {
@@ -25,9 +25,6 @@ impl Conversation {
     pub(super) fn begin_methods(&mut self, token: Option<Candidate>) -> State {
         if let Err(message) = self.check_purpose() {
             return self.denied(message);
-        }
-        if self.proves_by_the_change_itself() {
-            return self.change();
         }
         if let Some(token) = token {
             return self.begin_with_token(token);
@@ -109,12 +106,5 @@ impl Conversation {
         let broken = !self.facts.faults.is_empty() && self.facts.charged == 0 && self.facts.mismatches == 0;
         let message = self.problem.take().unwrap_or(UserMessage::NoMethodLeft);
         if broken { self.unavailable(message) } else { self.denied(message) }
-    }
-
-    /// Changing a secret that needs no enrolment asks for the present one, which is the proof; it must
-    /// work where the secret has expired and opens nothing else (MET-09).
-    fn proves_by_the_change_itself(&self) -> bool {
-        let Purpose::ChangeSecret(method) = self.request.purpose else { return false };
-        self.request.drivers.is_implicit(method) && self.profile.as_ref().is_some_and(|p| !p.has(method))
     }
 }

@@ -51,7 +51,7 @@ impl Conversation {
         let devices = self.identifiable();
         match devices.as_slice() {
             [] => self.ask_name(),
-            [device] => self.identify(device.clone()),
+            [device] => self.identify(device),
             devices => {
                 let mut choices: Vec<_> =
                     devices.iter().map(|d| Choice { id: d.to_string(), label: d.to_string() }).collect();
@@ -77,7 +77,7 @@ impl Conversation {
             },
             Input::Device(event) if self.tells_a_name(&event) => {
                 self.out.push(Output::Withdraw(prompt));
-                self.identify(event.device)
+                self.identify(&event.device)
             }
             _ => State::Naming(prompt),
         }
@@ -120,7 +120,7 @@ impl Conversation {
 
     pub(super) fn awaiting_card(&mut self, timer: u32, input: Input) -> State {
         match input {
-            Input::Device(event) if self.tells_a_name(&event) => self.identify(event.device),
+            Input::Device(event) if self.tells_a_name(&event) => self.identify(&event.device),
             Input::Timer(Timer::Presence(number)) if number == timer => {
                 self.tell(UserMessage::TimedOut);
                 self.ask_name()
@@ -136,27 +136,25 @@ impl Conversation {
                 None => self.cancelled(UserMessage::Cancelled),
                 Some(Answer::Choice(id)) if id == BY_NAME => self.ask_name(),
                 Some(Answer::Choice(id)) => {
-                    match self.identifiable().into_iter().find(|d| d.as_str() == id) {
-                        Some(device) => self.identify(device),
-                        None => {
-                            self.tell(UserMessage::TokenRemoved);
-                            self.identify_present()
-                        }
-                    }
+                    let Some(device) = self.identifiable().into_iter().find(|d| d.as_str() == id) else {
+                        self.tell(UserMessage::TokenRemoved);
+                        return self.identify_present();
+                    };
+                    self.identify(&device)
                 }
                 Some(_) => State::Picking(prompt),
             },
             Input::Device(event) if self.tells_a_name(&event) => {
                 self.out.push(Output::Withdraw(prompt));
-                self.identify(event.device)
+                self.identify(&event.device)
             }
             _ => State::Picking(prompt),
         }
     }
 
     /// Asks the token at `device` who it is, as each method that could know.
-    fn identify(&mut self, device: DeviceId) -> State {
-        let kind = self.request.present.iter().find(|(_, d)| *d == device).map(|(kind, _)| *kind);
+    fn identify(&mut self, device: &DeviceId) -> State {
+        let kind = self.request.present.iter().find(|(_, d)| d == device).map(|(kind, _)| *kind);
         let methods = kind.map(|kind| self.identifying(kind)).unwrap_or_default();
         let rest = methods.into_iter().map(|method| Candidate { method, device: device.clone() }).collect();
         self.search(rest, UserMessage::TokenRemoved)

@@ -3,6 +3,7 @@
 use signet_authn::{
     Answer, Choice, EnrollRequest, Enrolled, Failure, Prompt, PromptKind, Question as Asked, StopReason,
 };
+use signet_policy::EnrollmentDemand;
 use signet_types::{CredentialId, Method, UserMessage};
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     StoreRefusal, Then,
     run::{Course, End, Fall, Run},
 };
-use crate::{Demand, Origin};
+use crate::Origin;
 
 /// What is asked before a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +34,15 @@ impl Conversation {
             Purpose::Enroll(method) => self.check_enabled(method),
             Purpose::ChangeSecret(method) => {
                 self.check_enabled(method)?;
-                let there = profile.has(method) || self.request.drivers.is_implicit(method);
-                if there { Ok(()) } else { Err(UserMessage::MethodNotEnrolled(method)) }
+                if profile.has(method) { Ok(()) } else { Err(UserMessage::MethodNotEnrolled(method)) }
             }
             Purpose::Delete(id) => {
                 let Some(credential) = profile.credential(id) else { return Err(UserMessage::NotPermitted) };
                 let method = credential.method;
                 let last = profile.credentials.iter().filter(|c| c.method == method).count() == 1;
                 let rule = profile.rules.method(method);
-                let required = rule.is_some_and(|rule| rule.enabled && rule.demand == Demand::Required);
+                let required =
+                    rule.is_some_and(|rule| rule.enabled && rule.demand == EnrollmentDemand::Required);
                 if last && required { Err(UserMessage::LastOfRequiredMethod(method)) } else { Ok(()) }
             }
         }
@@ -77,10 +78,9 @@ impl Conversation {
             Purpose::ChangeSecret(method) => {
                 let of_method: Vec<_> = profile.credentials.iter().filter(|c| c.method == method).collect();
                 match of_method.as_slice() {
-                    [] => self.change_secret(method, None),
                     [only] => {
                         let id = only.id;
-                        self.change_secret(method, Some(id))
+                        self.change_secret(method, id)
                     }
                     several => {
                         let choices =
@@ -115,7 +115,7 @@ impl Conversation {
                 None => self.denied(UserMessage::NotAuthenticated),
             },
             (Question::WhichCredential(method), Some(Answer::Choice(word))) => match word.parse() {
-                Ok(id) => self.change_secret(method, Some(id)),
+                Ok(id) => self.change_secret(method, id),
                 Err(_) => State::Asking(prompt, question),
             },
             _ => State::Asking(prompt, question),
@@ -140,19 +140,19 @@ impl Conversation {
         self.enrolled(course, None)
     }
 
-    fn change_secret(&mut self, method: Method, credential: Option<CredentialId>) -> State {
+    fn change_secret(&mut self, method: Method, credential: CredentialId) -> State {
         let driver = self.request.drivers.get(method).cloned();
         let Some(mut request) = self.verify_request(method, None) else {
             return self.denied(UserMessage::NotAuthenticated);
         };
-        request.credentials.retain(|c| Some(c.id) == credential);
-        if request.credentials.is_empty() && credential.is_some() {
+        request.credentials.retain(|c| c.id == credential);
+        if request.credentials.is_empty() {
             return self.denied(UserMessage::NotPermitted);
         }
         match driver.and_then(|driver| driver.change_secret(request)) {
             Some(ceremony) => {
                 let course = self.start(method, None, ceremony);
-                self.enrolled(course, credential)
+                self.enrolled(course, Some(credential))
             }
             // A card's own PIN, for example, is not Signet's to change (MET-10).
             None => self.denied(UserMessage::NotPermitted),
@@ -214,9 +214,9 @@ impl Conversation {
     }
 
     fn change_again(&mut self, method: Method, credential: Option<CredentialId>) -> State {
-        match self.request.purpose {
-            Purpose::Enroll(_) => self.enroll(method),
-            _ => self.change_secret(method, credential),
+        match credential {
+            Some(credential) => self.change_secret(method, credential),
+            None => self.enroll(method),
         }
     }
 
@@ -229,7 +229,7 @@ impl Conversation {
             return self.denied(UserMessage::NotAuthenticated);
         };
         match (self.request.purpose, credential) {
-            (Purpose::Enroll(_), _) => match enrolled.identifier.clone() {
+            (Purpose::Enroll(_), None) => match enrolled.identifier.clone() {
                 Some(identifier) => {
                     self.out.push(Output::Lookup(identifier));
                     State::Owning(enrolled)
@@ -241,9 +241,7 @@ impl Conversation {
                 self.out.push(Output::Store(Change::Replace { user, credential, enrolled }));
                 State::Changing(UserMessage::SecretChanged, Some(credential))
             }
-            (_, Some(_)) => self.denied(UserMessage::NotPermitted),
-            // The system keeps this secret; it has changed it already.
-            (_, None) => self.done(UserMessage::SecretChanged, None),
+            _ => self.denied(UserMessage::NotPermitted),
         }
     }
 
@@ -302,11 +300,11 @@ impl Conversation {
         &mut self,
         message: UserMessage,
         credential: Option<CredentialId>,
-        input: Input,
+        input: &Input,
     ) -> State {
         let Input::Stored(stored) = input else { return State::Changing(message, credential) };
         match stored {
-            Ok(new) => self.done(message, credential.or(new)),
+            Ok(new) => self.done(message, credential.or(*new)),
             Err(StoreRefusal::OwnedByAnother) => self.denied(UserMessage::TokenOfAnotherUser),
             Err(StoreRefusal::Gone) => self.denied(UserMessage::NotPermitted),
             Err(error) => {

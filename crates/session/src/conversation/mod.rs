@@ -203,12 +203,12 @@ impl Conversation {
             State::Loading(user, then) => self.loaded(user, then, input),
             State::Choosing(prompt) => self.choosing(prompt, input),
             State::Verifying(run) => self.verifying(run, input),
-            State::Counting(mismatch) => self.counting(mismatch, input),
-            State::Granting(grant, gone) => self.granting(grant, gone, input),
+            State::Counting(mismatch) => self.counting(mismatch, &input),
+            State::Granting(grant, gone) => self.granting(grant, gone, &input),
             State::Asking(prompt, question) => self.asking(prompt, question, input),
             State::Enrolling(run, credential) => self.enrolling(run, credential, input),
             State::Owning(enrolled) => self.owning(enrolled, input),
-            State::Changing(message, credential) => self.changing(message, credential, input),
+            State::Changing(message, credential) => self.changing(message, credential, &input),
             State::Over => State::Over,
         }
     }

@@ -18,6 +18,8 @@ pub(super) struct Run<T> {
     charged: bool,
     /// The device that it opened last.
     device: Option<DeviceId>,
+    /// Whether it waited for its token.
+    awaited: bool,
 }
 
 /// What the ceremony's last step waits for.
@@ -43,6 +45,7 @@ pub(super) struct End<T> {
     pub(super) method: Method,
     pub(super) device: Option<DeviceId>,
     pub(super) charged: bool,
+    pub(super) awaited: bool,
     pub(super) result: Result<T, Fall>,
 }
 
@@ -63,7 +66,7 @@ impl<T> Run<T> {
     }
 
     fn end(self, result: Result<T, Fall>) -> End<T> {
-        End { method: self.method, device: self.device, charged: self.charged, result }
+        End { method: self.method, device: self.device, charged: self.charged, awaited: self.awaited, result }
     }
 
     /// Whether the event takes away the token that it works with.
@@ -83,7 +86,7 @@ impl Conversation {
     ) -> Course<T> {
         let id = CeremonyId(self.number());
         self.facts.method = Some(method);
-        let run = Run { id, method, ceremony, wait: Wait::Work, charged: false, device };
+        let run = Run { id, method, ceremony, wait: Wait::Work, charged: false, device, awaited: false };
         self.feed(run, Event::Begin)
     }
 
@@ -189,6 +192,7 @@ impl Conversation {
                     self.tell(UserMessage::PresentToken(run.method));
                 }
                 run.device = None;
+                run.awaited = true;
                 Wait::Device(kind, self.await_presence())
             }
             Step::Work(work) => {
@@ -210,6 +214,10 @@ impl Conversation {
     }
 
     fn end_run<T>(&mut self, run: Run<T>, result: Result<T, Fall>) -> End<T> {
+        if let Err(Fall::Failure(Failure::Interrupted(StopReason::TokenRemoved))) = result {
+            // The exchange may tell it before the event does.
+            self.request.present.retain(|(_, device)| Some(device) != run.device.as_ref());
+        }
         self.out.push(Output::End(run.id));
         run.end(result)
     }

@@ -64,7 +64,7 @@ impl Conversation {
         }
     }
 
-    pub(super) fn granting(&mut self, grant: Grant, gone: Option<UserMessage>, input: Input) -> State {
+    pub(super) fn granting(&mut self, grant: Grant, gone: Option<UserMessage>, input: &Input) -> State {
         let Input::Stored(stored) = input else { return State::Granting(grant, gone) };
         if let Some(message) = gone {
             return self.cancelled(message);

@@ -52,13 +52,22 @@ impl Conversation {
     }
 
     fn verified(&mut self, course: Course<Proof>) -> State {
-        let End { method, device, charged, result } = match course {
+        let end = match course {
             Course::Running(run) => return State::Verifying(run),
             Course::Ended(end) => end,
         };
+        let End { method, device, charged, awaited, result } = end;
         match result {
             Ok(proof) => self.proven(Evidence { method, proof }),
-            Err(Fall::Failure(failure)) => self.failed(method, device, charged, failure),
+            Err(Fall::Failure(Failure::Mismatch(message))) => {
+                let mismatch = Mismatch { method, message, device };
+                if charged { self.mismatched(mismatch) } else { self.count(mismatch) }
+            }
+            // Another card is no try at all (AUT-04).
+            Err(Fall::Failure(Failure::Refused(
+                message @ (UserMessage::WrongToken | UserMessage::UnknownToken),
+            ))) => self.wrong_token(method, device, awaited, message),
+            Err(Fall::Failure(failure)) => self.failed(method, failure),
             Err(Fall::Throttled(seconds)) => self.give_up(method, UserMessage::TryLater { seconds }),
             Err(Fall::NotCounted) => {
                 self.facts.faults.push("a try could not be counted".to_owned());
@@ -67,19 +76,11 @@ impl Conversation {
         }
     }
 
-    fn failed(&mut self, method: Method, device: Option<DeviceId>, charged: bool, failure: Failure) -> State {
+    fn failed(&mut self, method: Method, failure: Failure) -> State {
         match failure {
-            Failure::Mismatch(message) => {
-                let mismatch = Mismatch { method, message, device };
-                if charged { self.mismatched(mismatch) } else { self.count(mismatch) }
+            Failure::Mismatch(message) | Failure::Refused(message) | Failure::Locked(message) => {
+                self.give_up(method, message)
             }
-            // Another card is no try at all: the right one is waited for (AUT-04).
-            Failure::Refused(message @ (UserMessage::WrongToken | UserMessage::UnknownToken))
-                if self.request.user.is_some() || device.is_some() =>
-            {
-                self.wrong_token(method, device, message)
-            }
-            Failure::Refused(message) | Failure::Locked(message) => self.give_up(method, message),
             Failure::Interrupted(StopReason::TokenRemoved) => self.token_removed(method),
             Failure::Interrupted(StopReason::TimedOut) => {
                 self.tell(UserMessage::TimedOut);
@@ -100,18 +101,18 @@ impl Conversation {
         State::Counting(mismatch)
     }
 
-    pub(super) fn counting(&mut self, mismatch: Mismatch, input: Input) -> State {
+    pub(super) fn counting(&mut self, mismatch: Mismatch, input: &Input) -> State {
         match input {
             Input::Charged(Charged::Taken(failures)) => {
                 self.facts.charged += 1;
                 if let Some(profile) = &mut self.profile {
-                    profile.failures.insert(mismatch.method, failures);
+                    profile.failures.insert(mismatch.method, *failures);
                 }
                 self.mismatched(mismatch)
             }
             Input::Charged(Charged::Wait { seconds }) => {
                 self.facts.mismatches += 1;
-                self.give_up(mismatch.method, UserMessage::TryLater { seconds })
+                self.give_up(mismatch.method, UserMessage::TryLater { seconds: *seconds })
             }
             Input::Charged(Charged::Failed) => {
                 self.facts.faults.push("a try could not be counted".to_owned());
@@ -132,14 +133,22 @@ impl Conversation {
         self.verify(mismatch.method, device)
     }
 
-    fn wrong_token(&mut self, method: Method, device: Option<DeviceId>, message: UserMessage) -> State {
+    /// A wrong card that was put in while one was waited for changes nothing: the right one is still
+    /// waited for. One that lay there from the start leaves the choice of another method.
+    fn wrong_token(
+        &mut self,
+        method: Method,
+        device: Option<DeviceId>,
+        awaited: bool,
+        message: UserMessage,
+    ) -> State {
         self.restarts += 1;
         if self.restarts > RESTARTS {
             return self.give_up(method, message);
         }
         self.shunned.extend(device);
         self.tell(message);
-        self.verify(method, None)
+        if awaited || self.candidates().len() < 2 { self.verify(method, None) } else { self.choose_again() }
     }
 
     fn token_removed(&mut self, method: Method) -> State {
