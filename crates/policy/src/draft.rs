@@ -4,7 +4,7 @@ use std::fmt;
 
 use signet_types::Method;
 use toml::{Spanned, de::DeValue};
-use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use crate::{
     document::Document,
@@ -259,19 +259,14 @@ fn write(root: &mut Table, path: &KeyPath, value: &str) {
     let Ok(value) = value.parse::<Value>() else { return };
     let steps = path.section().steps();
     let mut table: &mut dyn TableLike = root;
-    let mut inline = false;
     for (depth, step) in steps.iter().enumerate() {
         let fresh = || {
-            if inline {
-                return Item::Value(Value::InlineTable(InlineTable::new()));
-            }
             let mut fresh = Table::new();
             fresh.set_implicit(depth + 1 < steps.len());
             Item::Table(fresh)
         };
-        let item = table.entry(step).or_insert_with(fresh);
-        inline = item.is_inline_table();
-        let Some(next) = item.as_table_like_mut() else { return };
+        // In an inline table this becomes an inline table too.
+        let Some(next) = table.entry(step).or_insert_with(fresh).as_table_like_mut() else { return };
         table = next;
     }
     match table.get_mut(path.info().name).and_then(Item::as_value_mut) {

@@ -95,7 +95,8 @@ impl Refusal {
         Self { span: raw.span(), found: described(raw.get_ref()), suggestion: None }
     }
 
-    fn word<S: AsRef<str>>(raw: &Spanned<DeValue<'_>>, words: &[S]) -> Self {
+    /// Of a word that is none of `words`.
+    pub(crate) fn word<S: AsRef<str>>(raw: &Spanned<DeValue<'_>>, words: &[S]) -> Self {
         let suggestion = raw.get_ref().as_str().and_then(|w| nearest(w, words)).map(ToOwned::to_owned);
         Self { suggestion, ..Self::new(raw) }
     }

@@ -76,7 +76,7 @@ impl Typed for FactorRequirement {
             Some(word) if word == any => Ok(Self::Any),
             Some(word) if word == two => Ok(Self::TwoFactor),
             Some(word) if word == hardware => Ok(Self::HardwareTwoFactor),
-            Some(_) => read_list(raw, &FACTOR_WORDS.map(str::to_owned), factor).map(|_| Self::Any),
+            Some(_) => Err(Refusal::word(raw, &FACTOR_WORDS)),
             None => {
                 let factors = read_list(raw, &FACTORS.map(str::to_owned), factor)?;
                 Ok(Self::All(factors.into_iter().fold(Factors::NONE, |set, f| set | f.into())))

@@ -72,6 +72,16 @@ fn a_service_that_asks_for_more_than_a_user_can_prove_is_named() {
             "dave would be locked out of the service sudo: it asks for two-factor, and dave can use password there",
         ]
     );
+    assert_eq!(
+        warnings(
+            "[service.default]\nfactors = [\"possession\"]\n",
+            [enrolments("alice", &[Method::Challenge], &[])]
+        ),
+        [
+            "alice would be locked out of the service default: it asks for [\"possession\"], and alice can use challenge, \
+          password there"
+        ]
+    );
     let signet = "[method.password]\nsource = \"signet\"\n";
     assert_eq!(
         warnings(signet, [enrolments("erin", &[], &[]), enrolments("frank", &[Method::Password], &[])]),
@@ -180,6 +190,12 @@ fn a_card_without_a_key_is_never_hardware() {
     let full = |method| strongest(method, effective.method(method), false);
     let copyable = strongest(Method::Proximity, effective.method(Method::Proximity), true);
     assert_eq!(copyable.factors, Factor::Knowledge.into());
+    let card = strongest(Method::Smartcard, effective.method(Method::Smartcard), true);
+    assert_eq!(
+        card.factors,
+        Factors::NONE,
+        "without a key there is no card PIN, and policy asks for no other"
+    );
     assert_eq!(rule.outcome(&[copyable, full(Method::Totp)]), Outcome::More);
     assert_eq!(rule.outcome(&[full(Method::Proximity)]), Outcome::Enough);
     // A driver that claims hardware without having proven possession is not believed.

@@ -206,6 +206,33 @@ fn an_allowed_value_without_effect_or_with_a_risk_is_told() {
 }
 
 #[test]
+fn a_warning_is_told_of_the_value_in_force_only() {
+    let policy = policy(&[
+        (Layer::Machine, "policy.toml", "[method.totp]\ngrace_days = 3\n"),
+        (Layer::User(user("alice")), "users/alice.toml", "[method.totp]\ngrace_days = 4\n"),
+    ]);
+    let said: Vec<_> = policy.warnings(Some(&user("alice")), &[]).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        ["users/alice.toml:2: method.totp.grace_days = 4: counts with enrollment = \"required\" only"]
+    );
+}
+
+/// Security.md, R10: a log line shows what the file holds.
+#[test]
+fn findings_escape_what_would_change_the_line_that_shows_them() {
+    let hidden = ('\0'..='\u{9f}').filter(|c| c.is_control()).chain(['\u{200e}', '\u{200f}']);
+    for c in hidden.chain('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}') {
+        let text = format!("[service.sudo]\n\"a\\u{:04X}b\" = 1\n", u32::from(c));
+        let said = said(&text);
+        assert!(
+            !said[0].contains(c) && said[0].contains(&format!("\"a\\u{:04X}b\"", u32::from(c))),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
 fn a_key_path_is_parsed_as_it_is_printed() {
     for section in all_sections().into_iter().chain([Section::Service(service("a.b"))]) {
         for info in section.keys() {

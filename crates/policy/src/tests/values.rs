@@ -138,6 +138,7 @@ fn the_language_defaults_to_the_systems_and_only_installed_ones_are_offered() {
     for (locale, language) in [
         ("ja_JP.UTF-8", Language::Japanese),
         ("ja", Language::Japanese),
+        ("jam_JM.UTF-8", Language::English),
         ("en_GB.UTF-8", Language::English),
         ("de_DE.UTF-8", Language::English),
         ("C", Language::English),
