@@ -72,7 +72,6 @@ const NEVER_REACHES: &[(&str, &[&str], &str)] = &[
     ("crates/authn", RUNTIMES, "ceremonies need no runtime"),
     ("crates/session", RUNTIMES, "the decision needs no runtime"),
     ("crates/policy", RUNTIMES, "policy needs no runtime"),
-    ("drivers/ports/*", &["zbus", "zlink"], "a port speaks to its device only"),
     ("drivers/*", RUNTIMES, "a driver needs no runtime"),
     ("drivers/*", DEVICE_LIBRARIES, "a driver does no I/O"),
 ];
