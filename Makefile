@@ -69,12 +69,13 @@ else
 endif
 
 .PHONY: check
-check: ## formatting, clippy, docs, dependency directions, requirements, cargo-deny
+check: ## formatting, clippy, docs, dependency directions, requirements, what documents point to, cargo-deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	$(CARGO) run --quiet --locked --package signet-check -- directions
 	$(CARGO) run --quiet --locked --package signet-check -- requirements
+	$(CARGO) run --quiet --locked --package signet-check -- documents
 	$(CARGO) deny --log-level error check bans licenses sources
 	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --log-level error check advisories; \
 	else echo "check: SKIPPED the advisories: their database cannot be fetched (no network); run 'cargo deny check advisories' later"; fi

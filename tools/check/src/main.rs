@@ -10,11 +10,12 @@ use std::{
 
 use signet_check::{
     directions::{unsafe_violation, violations, workspace_lint_violation},
+    documents::{Pointer, defines, pointers},
     metadata::Workspace,
     requirements::{Claim, Promises, Report, claims, contract},
 };
 
-const USAGE: &str = "usage: signet-check directions | requirements [--table]";
+const USAGE: &str = "usage: signet-check directions | requirements [--table] | documents";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         ["directions"] => directions(),
         ["requirements"] => requirements(false),
         ["requirements", "--table"] => requirements(true),
+        ["documents"] => documents(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -79,6 +81,44 @@ fn requirements(table: bool) -> Result<bool, Box<dyn Error>> {
         eprintln!("requirement: {fault}");
     }
     Ok(report.faults.is_empty())
+}
+
+fn documents() -> Result<bool, Box<dyn Error>> {
+    let root = root()?;
+    let mut files = Vec::new();
+    for directory in [root.clone(), root.join("docs")] {
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|e| e == "md") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let mut broken = 0;
+    for file in &files {
+        for pointer in pointers(&fs::read_to_string(file)?) {
+            if let Some(fault) = fault(&root, file, &pointer) {
+                broken += 1;
+                let shown = file.strip_prefix(&root).unwrap_or(file).display();
+                eprintln!("document: {shown}:{}: {fault}", pointer.line);
+            }
+        }
+    }
+    println!("documents: {} files, {broken} pointers to nothing", files.len());
+    Ok(broken == 0)
+}
+
+/// What is wrong with a pointer: links may be meant from the document's own directory.
+fn fault(root: &Path, document: &Path, pointer: &Pointer) -> Option<String> {
+    let beside = document.parent().map(|dir| dir.join(&pointer.path)).filter(|path| path.exists());
+    let target = beside.unwrap_or_else(|| root.join(&pointer.path));
+    if !target.exists() {
+        return Some(format!("there is no {}", pointer.path));
+    }
+    let function = pointer.function.as_deref()?;
+    let source = fs::read_to_string(&target).unwrap_or_default();
+    (!defines(&source, function)).then(|| format!("{} has no function {function}", pointer.path))
 }
 
 /// The workspace's directory: the nearest one upwards that holds `docs/behaviour.md`.

@@ -18,6 +18,9 @@ use tempfile::TempDir;
 /// The conversation of every script.
 pub(crate) const CONVERSATION: &str = "0123456789abcdef0123456789abcdef";
 
+/// A credential.
+pub(crate) const CARD: &str = "aaaabbbbccccddddeeeeffff00001111";
+
 /// A call that is expected and what it is answered with.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
