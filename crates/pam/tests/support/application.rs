@@ -110,6 +110,7 @@ unsafe extern "C" {
 struct Script {
     answers: VecDeque<Answer>,
     seen: Vec<(c_int, String)>,
+    inheritable: Option<usize>,
 }
 
 /// A transaction; it ends when it is dropped.
@@ -121,7 +122,7 @@ pub struct Application {
 
 impl Application {
     pub fn start(services: &Services, service: &str, user: Option<&str>, answers: Vec<Answer>) -> Self {
-        let script = Box::new(RefCell::new(Script { answers: answers.into(), seen: Vec::new() }));
+        let script = Box::new(RefCell::new(Script { answers: answers.into(), ..Script::default() }));
         let data = (&raw const *script).cast_mut().cast();
         let conversation = Box::new(Conversation { converse, data });
         let service = CString::new(service).unwrap();
@@ -205,6 +206,11 @@ impl Application {
         self.script.borrow().seen.clone()
     }
 
+    /// How many descriptors a new program would have inherited at the first message.
+    pub fn inheritable(&self) -> Option<usize> {
+        self.script.borrow().inheritable
+    }
+
     /// How many answers were never asked for.
     pub fn answers_left(&self) -> usize {
         self.script.borrow().answers.len()
@@ -231,6 +237,7 @@ unsafe extern "C" fn converse(
     let text = unsafe { CStr::from_ptr(message.text) }.to_str().unwrap().to_owned();
     let mut script = script.borrow_mut();
     script.seen.push((message.style, text));
+    script.inheritable.get_or_insert_with(super::inheritable);
     let answer = match message.style {
         ERROR_TEXT | INFO_TEXT => Answer::Text(""),
         _ => script.answers.pop_front().unwrap_or(Answer::Fails(CONV_ERR)),

@@ -10,6 +10,7 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, channel},
     },
     thread::{self, JoinHandle},
 };
@@ -53,6 +54,7 @@ pub struct Daemon {
     dir: TempDir,
     calls: Arc<Mutex<Vec<Invocation>>>,
     stop: Arc<AtomicBool>,
+    served: Option<Receiver<()>>,
     server: Option<JoinHandle<()>>,
 }
 
@@ -61,6 +63,8 @@ impl Daemon {
         let mut daemon = Self::absent();
         let listener = UnixListener::bind(daemon.socket()).unwrap();
         let (calls, stop) = (Arc::clone(&daemon.calls), Arc::clone(&daemon.stop));
+        let (done, served) = channel();
+        daemon.served = Some(served);
         let server = thread::spawn(move || {
             let mut scripts = scripts.into_iter().peekable();
             while let Ok((stream, _)) = listener.accept() {
@@ -69,6 +73,8 @@ impl Daemon {
                 }
                 let script = scripts.next().unwrap_or_default();
                 Peer { stream, decoder: Decoder::new(), rest: Vec::new() }.play(script, &calls);
+                // Nobody listens where the test does not wait.
+                let _ = done.send(());
             }
         });
         daemon.server = Some(server);
@@ -84,7 +90,7 @@ impl Daemon {
     pub fn absent() -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        Self { dir, calls: Arc::default(), stop: Arc::default(), server: None }
+        Self { dir, calls: Arc::default(), stop: Arc::default(), served: None, server: None }
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -94,6 +100,12 @@ impl Daemon {
     /// The arguments of the line in `pam.d` that lead here.
     pub fn arguments(&self) -> String {
         format!("socket={} server_uid={}", self.socket().display(), super::uid())
+    }
+
+    /// Waits until so many connections have ended on this side too.
+    pub fn wait_until_served(&mut self, connections: usize) {
+        let served = self.served.as_ref().unwrap();
+        (0..connections).for_each(|_| served.recv().unwrap());
     }
 
     /// The calls so far, in their order.

@@ -43,3 +43,15 @@ impl Services {
 pub fn uid() -> u32 {
     rustix::process::getuid().as_raw()
 }
+
+/// How many of this process's descriptors a program that it starts would inherit.
+pub fn inheritable() -> usize {
+    let infos = std::fs::read_dir("/proc/self/fdinfo").unwrap();
+    infos
+        .filter_map(|info| std::fs::read_to_string(info.unwrap().path()).ok())
+        .filter(|info| {
+            let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+            u32::from_str_radix(flags.trim(), 8).unwrap() & 0o2_000_000 == 0
+        })
+        .count()
+}
