@@ -1,4 +1,4 @@
-use std::ops::Range;
+use std::{borrow::Cow, collections::BTreeSet, ops::Range};
 
 use signet_types::{Method, ServiceName};
 use toml::{
@@ -7,7 +7,7 @@ use toml::{
 };
 
 use crate::{
-    finding::{Finding, Position, Problem, excerpt, nearest},
+    finding::{Finding, Lines, Position, Problem, excerpt, nearest},
     kind::described,
     layer::{Layer, Source},
     section::{KeyPath, Section, Setting},
@@ -31,10 +31,10 @@ pub(crate) struct Entry {
 }
 
 impl Document {
-    /// Reads a policy file (TOML v1.1.0). All that is wrong in it is reported, in the order of
+    /// Reads a policy file (TOML v1.1.0). What is wrong in it is told as a whole, in the order of
     /// the file; anything wrong refuses the whole file (POL-10).
     pub fn parse(source: &Source<'_>) -> Result<Self, Vec<Finding>> {
-        let mut reader = Reader { source, findings: Vec::new(), entries: Vec::new() };
+        let mut reader = Reader::new(source);
         if source.text.len() > Source::MAX_BYTES {
             reader.find(0..0, Problem::TooLarge { bytes: source.text.len(), max: Source::MAX_BYTES });
             return Err(reader.findings);
@@ -44,7 +44,7 @@ impl Document {
             reader.find(error.span().unwrap_or_default(), Problem::Syntax(error.message().to_owned()));
         }
         // What the parser made of a broken line says nothing that its own error does not.
-        let broken: Vec<u32> = reader.findings.iter().map(|f| f.at.line).collect();
+        let broken: BTreeSet<u32> = reader.findings.iter().map(|f| f.at.line).collect();
         let syntax_errors = reader.findings.len();
         reader.root(root.get_ref());
         let meaning = reader.findings.split_off(syntax_errors);
@@ -54,8 +54,7 @@ impl Document {
             reader.entries.sort_by_key(|e| e.at);
             return Ok(Self { layer, file, text, entries: reader.entries });
         }
-        reader.findings.sort_by_key(|f| f.at);
-        Err(reader.findings)
+        Err(reader.sorted())
     }
 
     /// Who gives this file's values.
@@ -71,26 +70,44 @@ impl Document {
     }
 }
 
-type Pair<'a, 't> = (&'a Spanned<std::borrow::Cow<'t, str>>, &'a Spanned<DeValue<'t>>);
+/// How many findings of one file are told.
+const MAX_FINDINGS: usize = 100;
+
+type Pair<'a, 't> = (&'a Spanned<Cow<'t, str>>, &'a Spanned<DeValue<'t>>);
 
 struct Reader<'a> {
     source: &'a Source<'a>,
+    lines: Lines<'a>,
     findings: Vec<Finding>,
     entries: Vec<Entry>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(source: &'a Source<'a>) -> Self {
+        Self { source, lines: Lines::new(source.text), findings: Vec::new(), entries: Vec::new() }
+    }
+
+    /// The findings in the order of the file, the first hundred of them: a reader of a message
+    /// has no use for more, and a message has a greatest length.
+    fn sorted(mut self) -> Vec<Finding> {
+        self.findings.sort_by_key(|f| f.at);
+        let left_out = self.findings.len().saturating_sub(MAX_FINDINGS);
+        self.findings.truncate(MAX_FINDINGS);
+        let last = self.findings.last().map(|f| (f.file.clone(), f.at)).filter(|_| left_out > 0);
+        self.findings.extend(last.map(|(file, at)| Finding {
+            file,
+            at,
+            problem: Problem::More { left_out },
+        }));
+        self.findings
+    }
+
     fn find(&mut self, span: Range<usize>, problem: Problem) {
-        let at = Position::of(self.source.text, span.start);
+        let at = self.lines.position(span.start);
         self.findings.push(Finding { file: self.source.file.to_owned(), at, problem });
     }
 
-    fn unknown<S: AsRef<str>>(
-        &mut self,
-        key: &Spanned<std::borrow::Cow<'_, str>>,
-        what: String,
-        words: &[S],
-    ) {
+    fn unknown<S: AsRef<str>>(&mut self, key: &Spanned<Cow<'_, str>>, what: String, words: &[S]) {
         let allowed = words.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
         let suggestion = nearest(key.get_ref(), words).map(ToOwned::to_owned);
         self.find(key.span(), Problem::Unknown { what, found: excerpt(key.get_ref()), allowed, suggestion });
@@ -160,7 +177,7 @@ impl Reader<'_> {
                 self.unknown(key, format!("key of [{section}]"), &names);
             }
             Some((path, Ok(setting))) => {
-                let at = Position::of(self.source.text, key.span().start);
+                let at = self.lines.position(key.span().start);
                 self.entries.push(Entry { path, setting, at });
             }
             Some((path, Err(refusal))) => {

@@ -9,15 +9,27 @@ pub struct Position {
     pub column: u32,
 }
 
-impl Position {
-    /// The place of a byte offset in `text`; an offset past the end means the end.
-    pub(crate) fn of(text: &str, offset: usize) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before.get(start..).unwrap_or_default().chars().count() + 1;
-        let line = before.matches('\n').count() + 1;
+/// A text with the starts of its lines: finding a place does not read the text from its start,
+/// or a file with a fault on each line would take seconds.
+pub(crate) struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        let starts = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { text, starts: std::iter::once(0).chain(starts).collect() }
+    }
+
+    /// The place of a byte offset; an offset past the end means the end.
+    pub(crate) fn position(&self, offset: usize) -> Position {
+        let offset = offset.min(self.text.len());
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let column = self.text.get(start..offset).unwrap_or_default().chars().count() + 1;
         let bounded = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Self { line: bounded(line), column: bounded(column) }
+        Position { line: bounded(line), column: bounded(column) }
     }
 }
 
@@ -92,6 +104,11 @@ pub enum Problem {
         /// Where it belongs.
         belongs: &'static str,
     },
+    /// More is wrong than is told.
+    More {
+        /// How many findings are left out.
+        left_out: usize,
+    },
     /// Two files for one layer.
     SecondFile {
         /// The layer, in words.
@@ -102,12 +119,12 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// What is allowed instead, in words; empty where the text is no TOML.
+    /// What is allowed instead, in words; empty where nothing can be named.
     #[must_use]
     pub fn allowed(&self) -> String {
         match self {
             Self::TooLarge { max, .. } => format!("at most {max} bytes"),
-            Self::Syntax(_) => String::new(),
+            Self::Syntax(_) | Self::More { .. } => String::new(),
             Self::Unknown { allowed, .. } | Self::Value { allowed, .. } => allowed.clone(),
             Self::BadName { why, .. } => why.clone(),
             Self::NotATable { section, .. } => format!("a table: [{section}] and its keys below"),
@@ -137,6 +154,7 @@ impl fmt::Display for Problem {
             Self::Misplaced { section, belongs } => {
                 write!(f, "the section [{section}] is allowed in {belongs} only")
             }
+            Self::More { left_out } => write!(f, "and {left_out} more findings after this place"),
             Self::SecondFile { layer, first } => {
                 write!(f, "a second file for the layer {layer}, allowed is one; the first is {first}")
             }

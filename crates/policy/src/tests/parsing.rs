@@ -124,6 +124,15 @@ fn size_and_depth_are_bounded() {
     assert!(said(&long)[0].len() < 300, "a finding does not repeat a long text");
 }
 
+/// Proves: POL-10
+#[test]
+fn of_very_many_findings_the_first_hundred_are_told_and_the_rest_is_counted() {
+    let said = said(&"x y\n".repeat(150));
+    assert_eq!(said.len(), 101);
+    assert!(said[99].starts_with("policy.toml:100:"), "{}", said[99]);
+    assert!(said[100].ends_with("and 50 more findings after this place"), "{}", said[100]);
+}
+
 #[test]
 fn columns_count_characters() {
     let text = "[method.smartcard]\ntrusted_authorities = [\"/日本\", \"x\"]\n";
