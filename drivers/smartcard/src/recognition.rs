@@ -49,8 +49,12 @@ pub(crate) async fn read(card: &mut Card<'_>) -> Result<Shown, Failure> {
 }
 
 async fn read_piv(card: &mut Card<'_>) -> Result<Shown, Failure> {
-    for slot in [Slot::CardAuthentication, Slot::Authentication] {
-        if let Some(certificate) = card.certificate(slot).await? {
+    read_piv_from(card, &[Slot::CardAuthentication, Slot::Authentication]).await
+}
+
+async fn read_piv_from(card: &mut Card<'_>, slots: &[Slot]) -> Result<Shown, Failure> {
+    for slot in slots {
+        if let Some(certificate) = card.certificate(*slot).await? {
             return Ok(Shown::Certificate(Box::new(certificate)));
         }
     }
@@ -78,10 +82,15 @@ pub(crate) async fn recognise<'k>(
         return if let Signed::Right = signed { Ok(only) } else { Err(other) };
     }
     let shown = match application {
-        Application::Piv => read_piv(card).await?,
+        Application::Piv if enrolled.iter().any(has_card_authentication) => read_piv(card).await?,
+        Application::Piv => read_piv_from(card, &[Slot::Authentication]).await?,
         Application::Unknown => Shown::Uid(card.uid().await?),
     };
     enrolled.iter().find(|known| shown.is_of(&known.record)).ok_or(other)
+}
+
+fn has_card_authentication(known: &Known) -> bool {
+    matches!(&known.record, Record::Piv(record) if record.card_authentication.is_some())
 }
 
 /// The key that tells in one short APDU which card it is.
