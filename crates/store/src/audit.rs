@@ -14,6 +14,7 @@
 
 mod check;
 mod entry;
+mod newest;
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -78,6 +78,12 @@ pub struct ExportSummary {
 }
 
 impl ExportSummary {
+    /// All records together.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.credentials + self.profiles + self.counters
+    }
+
     fn count(&mut self, tree: Tree) {
         match tree {
             Tree::Credential => self.credentials += 1,

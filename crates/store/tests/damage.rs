@@ -1,5 +1,13 @@
 //! Flipped bits and cut files: an error, or the right data, never anything else.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it must be"
+)]
+
 mod workload;
 
 use std::{

@@ -1,5 +1,13 @@
 //! Kill -9 while threads write. `SIGNET_KILL_ROUNDS` sets the rounds over both engines (200).
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it must be"
+)]
+
 mod workload;
 
 use std::{
@@ -26,7 +34,7 @@ fn rounds() -> u32 {
 /// Runs the writer, kills it `after` its first report, and counts its acknowledged steps into
 /// `steps`.
 fn kill_writer(engine: EngineKind, root: &Path, after: Duration, steps: &mut [u32]) {
-    let mut child = Command::new(writer())
+    let mut child = Command::new(writer().unwrap())
         .args([engine.as_str(), root.to_str().unwrap(), "0"])
         .args(steps.iter().map(u32::to_string))
         .stdout(Stdio::piped())

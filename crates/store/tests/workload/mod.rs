@@ -144,11 +144,14 @@ fn check_owners(
 }
 
 /// Path of the writer program, which `cargo test` builds with the examples.
-pub(crate) fn writer() -> std::path::PathBuf {
-    let mut path = std::env::current_exe().expect("the test's own path");
+pub(crate) fn writer() -> Result<std::path::PathBuf, Failure> {
+    let mut path = std::env::current_exe()?;
     path.pop();
     path.pop();
     let path = path.join("examples/writer");
-    assert!(path.exists(), "{} is missing: run 'cargo build -p signet-store --examples'", path.display());
-    path
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("{} is missing: run 'cargo build -p signet-store --examples'", path.display()).into())
+    }
 }
