@@ -83,3 +83,6 @@ fn uid(word: &str, value: Option<&str>) -> Result<u32, ArgumentError> {
     let uid = value.and_then(|value| value.parse().ok()).filter(|uid| *uid != u32::MAX);
     uid.ok_or_else(|| ArgumentError::ServerUid(word.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

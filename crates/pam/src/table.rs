@@ -172,3 +172,6 @@ fn failure(step: Step, failure: Failure) -> Code {
         (Step::Check, _) => Code::TryAgain,
     }
 }
+
+#[cfg(test)]
+mod tests;

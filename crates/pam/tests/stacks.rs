@@ -1,5 +1,6 @@
 //! The stack's verdict for everything that a daemon can do, in every shape of stack, through the
 //! real libpam.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 

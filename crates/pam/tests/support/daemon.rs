@@ -63,8 +63,8 @@ impl Daemon {
         let mut daemon = Self::absent();
         let listener = UnixListener::bind(daemon.socket()).unwrap();
         let (calls, stop) = (Arc::clone(&daemon.calls), Arc::clone(&daemon.stop));
-        let (done, served) = channel();
-        daemon.served = Some(served);
+        let (done, ended) = channel();
+        daemon.served = Some(ended);
         let server = thread::spawn(move || {
             let mut scripts = scripts.into_iter().peekable();
             while let Ok((stream, _)) = listener.accept() {
