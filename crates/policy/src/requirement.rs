@@ -15,7 +15,7 @@ pub enum FactorRequirement {
     Any,
     /// Two different factors: [`Assurance::TwoFactor`] or more.
     TwoFactor,
-    /// Two different factors, one by a key in hardware: [`Assurance::HardwareTwoFactor`].
+    /// Two different factors in one proof, one by a key in hardware: [`Assurance::HardwareTwoFactor`].
     HardwareTwoFactor,
     /// Each of these factors; never empty.
     All(Factors),

@@ -52,8 +52,18 @@ pub struct Evidence {
     pub method: Method,
     /// The factors that it proved.
     pub factors: Factors,
-    /// Whether a key that hardware holds proved the possession.
-    pub hardware: bool,
+    /// What the method's proof is worth by itself; counted up to what its factors can be worth.
+    pub assurance: Assurance,
+}
+
+impl Evidence {
+    fn worth(self) -> Assurance {
+        match self.factors.iter().count() {
+            0 => Assurance::Identified,
+            1 => self.assurance.min(Assurance::SingleFactor),
+            _ => self.assurance,
+        }
+    }
 }
 
 /// What several proofs amount to.
@@ -114,21 +124,14 @@ impl Rule {
         let taken = || presented.iter().filter(|e| self.admission(e.method).is_granted());
         let proven = taken().fold(Factors::NONE, |set, e| set | e.factors);
         let identifier = taken().any(|e| *self.identifier_accepted.get(e.method));
-        let assurance = assurance(proven, taken().any(|e| e.hardware));
+        let single = taken().map(|e| e.worth()).max().unwrap_or(Assurance::Identified);
+        let several = proven.iter().count() > 1;
+        let assurance = if several { single.max(Assurance::TwoFactor) } else { single };
         if self.requirement.is_met(proven, assurance, identifier) {
             return Outcome::Enough;
         }
         let refused = presented.iter().find(|e| !self.admission(e.method).is_granted());
         refused.map_or(Outcome::More, |e| Outcome::Refused(e.method, self.admission(e.method)))
-    }
-}
-
-fn assurance(proven: Factors, hardware: bool) -> Assurance {
-    match (proven.iter().count(), hardware && proven.contains(Factor::Possession)) {
-        (0, _) => Assurance::Identified,
-        (1, _) => Assurance::SingleFactor,
-        (_, false) => Assurance::TwoFactor,
-        (_, true) => Assurance::HardwareTwoFactor,
     }
 }
 
@@ -145,5 +148,11 @@ pub fn strongest(method: Method, settings: &MethodSettings, identifier_only: boo
         Method::Challenge | Method::Password => Factor::Knowledge.into(),
         Method::Totp | Method::Recovery | Method::Code => Factor::Possession.into(),
     };
-    Evidence { method, factors, hardware: method.is_token() && !identifier_only }
+    let assurance = match (factors.iter().count(), method.is_token() && !identifier_only) {
+        (0, _) => Assurance::Identified,
+        (1, _) => Assurance::SingleFactor,
+        (_, false) => Assurance::TwoFactor,
+        (_, true) => Assurance::HardwareTwoFactor,
+    };
+    Evidence { method, factors, assurance }
 }

@@ -109,7 +109,7 @@ section! {
     /// The settings of one PAM service, or of `default`: of every service, where a layer names
     /// no own value for it.
     ServiceSettings / ServiceValue for () {
-        /// Proofs that the service asks for; `any` is one proven factor.
+        /// Proofs that the service asks for: `any` one proven factor, `two-factor` two different ones, `hardware-two-factor` two in one proof by a key in hardware, a list every factor in it.
         factors / Required: FactorRequirement = |()| FactorRequirement::Any, if always;
         /// Methods that the service takes, `any` being every enabled one.
         methods / Methods: MethodChoice = |()| MethodChoice::Any, if always;

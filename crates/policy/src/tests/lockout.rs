@@ -98,7 +98,11 @@ fn a_disabled_password_works_until_another_method_is_enrolled() {
     let text = "[method.password]\nenabled = false\n[service.sshd]\nfactors = \"two-factor\"\n\
                 [service.polkit-1]\nmethods = [\"smartcard\"]\n";
     let effective = policy(&[(Layer::Machine, "policy.toml", text)]).effective_for_nobody();
-    let password = Evidence { method: Method::Password, factors: Factor::Knowledge.into(), hardware: false };
+    let password = Evidence {
+        method: Method::Password,
+        factors: Factor::Knowledge.into(),
+        assurance: Assurance::SingleFactor,
+    };
     let rule =
         |name: &str, enrolled: &[Method]| effective.rule(&service(name), &enrolled.iter().copied().collect());
     for enrolled in [&[][..], &[Method::Password]] {
@@ -156,7 +160,8 @@ fn a_requirement_is_met_by_what_it_names_and_by_nothing_less() {
 
 #[test]
 fn a_bare_card_opens_only_where_policy_takes_that_risk() {
-    let bare = Evidence { method: Method::Proximity, factors: Factors::NONE, hardware: false };
+    let bare =
+        Evidence { method: Method::Proximity, factors: Factors::NONE, assurance: Assurance::Identified };
     let outcome = |text: &str| {
         let effective = policy(&[(Layer::Machine, "policy.toml", text)]).effective_for_nobody();
         effective.rule(&service("login"), &BTreeSet::from([Method::Proximity])).outcome(&[bare])
@@ -180,26 +185,37 @@ fn a_bare_card_opens_only_where_policy_takes_that_risk() {
     );
 }
 
-/// Possession counts as hardware only where it was proven: a copyable card beside another
-/// method's possession is no key in hardware.
+/// Two factors with a key in hardware come from one proof, in which the key's holder gave the
+/// PIN to the very token: a touch of a key beside a typed password is two factors, not that.
 #[test]
-fn a_card_without_a_key_is_never_hardware() {
-    let text = "[service.login]\nfactors = \"hardware-two-factor\"\n";
+fn hardware_two_factor_takes_one_proof_by_a_key() {
+    let text = "[service.login]\nfactors = \"hardware-two-factor\"\n[service.su]\nfactors = \"two-factor\"\n\
+                [method.fido2]\npin_required = false\n";
     let effective = policy(&[(Layer::Machine, "policy.toml", text)]).effective_for_nobody();
-    let rule = effective.rule(&service("login"), &BTreeSet::from([Method::Proximity, Method::Totp]));
+    let enrolled = BTreeSet::from([Method::Proximity, Method::Totp]);
+    let outcome =
+        |name: &str, presented: &[Evidence]| effective.rule(&service(name), &enrolled).outcome(presented);
     let full = |method| strongest(method, effective.method(method), false);
-    let copyable = strongest(Method::Proximity, effective.method(Method::Proximity), true);
-    assert_eq!(copyable.factors, Factor::Knowledge.into());
-    let card = strongest(Method::Smartcard, effective.method(Method::Smartcard), true);
+    let copyable = |method| strongest(method, effective.method(method), true);
+    assert_eq!(outcome("login", &[full(Method::Proximity)]), Outcome::Enough);
+    assert_eq!(outcome("su", &[full(Method::Fido2), full(Method::Password)]), Outcome::Enough);
+    assert_eq!(outcome("login", &[full(Method::Fido2), full(Method::Password)]), Outcome::More);
+    assert_eq!(copyable(Method::Proximity).factors, Factor::Knowledge.into());
+    assert_eq!(outcome("login", &[copyable(Method::Proximity), full(Method::Totp)]), Outcome::More);
+    assert_eq!(outcome("su", &[copyable(Method::Proximity), full(Method::Totp)]), Outcome::Enough);
+    assert_eq!(outcome("login", &[full(Method::Fingerprint)]), Outcome::More, "a reader holds no key");
+    let card = copyable(Method::Smartcard);
     assert_eq!(
         card.factors,
         Factors::NONE,
         "without a key there is no card PIN, and policy asks for no other"
     );
-    assert_eq!(rule.outcome(&[copyable, full(Method::Totp)]), Outcome::More);
-    assert_eq!(rule.outcome(&[full(Method::Proximity)]), Outcome::Enough);
-    // A driver that claims hardware without having proven possession is not believed.
-    let inherence = Factors::from(Factor::Inherence) | Factor::Knowledge.into();
-    let claimed = Evidence { method: Method::Proximity, factors: inherence, hardware: true };
-    assert_eq!(rule.outcome(&[claimed]), Outcome::More);
+    assert_eq!(card.assurance, Assurance::Identified);
+    // A claim beyond the proven factors is not believed.
+    for factors in [Factors::NONE, Factor::Possession.into()] {
+        let claimed =
+            Evidence { method: Method::Proximity, factors, assurance: Assurance::HardwareTwoFactor };
+        assert_eq!(outcome("login", &[claimed]), Outcome::More);
+        assert_eq!(outcome("su", &[claimed]), Outcome::More);
+    }
 }

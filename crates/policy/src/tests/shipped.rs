@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use crate::{Effective, Evidence, Layer, Outcome, Policy, Source, strongest};
-use signet_types::{Factors, Method};
+use signet_types::{Assurance, Factors, Method};
 
 const NAMES: [&str; 5] = ["default", "developer", "hospital", "kiosk", "strict"];
 
@@ -33,7 +33,7 @@ fn evidence(policy: &Effective, word: &str) -> Evidence {
     match kind {
         "full" => strongest(method, policy.method(method), false),
         "copyable" => strongest(method, policy.method(method), true),
-        "bare" => Evidence { method, factors: Factors::NONE, hardware: false },
+        "bare" => Evidence { method, factors: Factors::NONE, assurance: Assurance::Identified },
         other => panic!("{other}: no such evidence"),
     }
 }
