@@ -45,7 +45,7 @@ impl Explained {
     /// What the key means; the same sentences as in the reference.
     #[must_use]
     pub fn documentation(&self) -> &'static str {
-        self.doc.trim()
+        self.doc
     }
 }
 

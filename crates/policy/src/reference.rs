@@ -26,11 +26,11 @@ pub fn reference_markdown() -> String {
         let _ = write!(
             out,
             "\n## [{header}]\n\n{}\n\n| key | allowed | default | meaning |\n|---|---|---|---|\n",
-            section.about().trim()
+            section.about()
         );
         for info in section.keys() {
             let default = section.built_in(info.name).map(|s| s.toml()).unwrap_or_default();
-            let _ = writeln!(out, "| `{}` | {} | `{default}` | {} |", info.name, info.kind, info.doc.trim());
+            let _ = writeln!(out, "| `{}` | {} | `{default}` | {} |", info.name, info.kind, info.doc);
         }
     }
     out

@@ -51,12 +51,12 @@ macro_rules! section {
         }
 
         impl $Settings {
-            pub(crate) const ABOUT: &'static str = concat!($($about),+);
+            pub(crate) const ABOUT: &'static str = concat!($($about),+).trim_ascii();
             pub(crate) const KEYS: &'static [$crate::table::Key<$Subject, $Value>] = &[$(
                 $crate::table::Key {
                     info: $crate::table::KeyInfo {
                         name: stringify!($field),
-                        doc: concat!($($doc),+),
+                        doc: concat!($($doc),+).trim_ascii(),
                         kind: <$ty as $crate::kind::Typed>::KIND,
                     },
                     applies: $applies,

@@ -119,9 +119,16 @@ fn the_reference_names_every_key_with_default_and_meaning() {
     let reference = reference_markdown();
     each_key(|section, info| {
         let default = section.built_in(info.name).unwrap().toml();
-        let row = format!("| `{}` | {} | `{default}` | {} |", info.name, info.kind, info.doc.trim());
+        let row = format!("| `{}` | {} | `{default}` | {} |", info.name, info.kind, info.doc);
         assert!(reference.contains(&row), "{row}");
-        assert!(info.doc.trim().ends_with('.'), "{}: {}", info.name, info.doc);
+        assert!(
+            info.doc.ends_with('.')
+                && info.doc.trim() == info.doc
+                && section.about().trim() == section.about(),
+            "{}: {}",
+            info.name,
+            info.doc
+        );
         assert!(section.keys().iter().filter(|other| other.name == info.name).count() == 1);
     });
     assert!(
