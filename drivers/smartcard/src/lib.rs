@@ -34,3 +34,6 @@ mod verification;
 
 pub use driver::Smartcard;
 pub use malformed::Malformed;
+
+#[cfg(test)]
+mod tests;
