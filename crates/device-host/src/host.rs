@@ -98,6 +98,8 @@ fn serve(mut stream: UnixStream, port: &Port) -> Result<(), HostError> {
             Ok(0) => return Err(HostError::Cut),
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // The daemon ended with messages unread.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         let read = buffer.get_mut(..length).unwrap_or_default();

@@ -9,6 +9,8 @@ pub enum Probe {
     Internet,
     /// Start a program.
     Program,
+    /// Look into another process.
+    Trace,
     /// Write a file into a directory that everybody may write to.
     File,
     /// Start a thread and read the process id of pcscd's place, which it may.
@@ -17,7 +19,7 @@ pub enum Probe {
 
 impl Probe {
     /// The names that [`Probe::named`] knows.
-    pub const NAMES: &'static str = "one of shadow, internet, program, file, work";
+    pub const NAMES: &'static str = "one of shadow, internet, program, trace, file, work";
 
     /// The probe of this name.
     #[must_use]
@@ -26,6 +28,7 @@ impl Probe {
             "shadow" => Self::Shadow,
             "internet" => Self::Internet,
             "program" => Self::Program,
+            "trace" => Self::Trace,
             "file" => Self::File,
             "work" => Self::Work,
             _ => return None,
@@ -39,6 +42,7 @@ pub(crate) fn run(probe: Probe) {
         Probe::Shadow => fs::read("/etc/shadow").map(drop),
         Probe::Internet => UdpSocket::bind("127.0.0.1:0").map(drop),
         Probe::Program => Err(Command::new("/bin/true").exec()),
+        Probe::Trace => nix::sys::ptrace::traceme().map_err(Into::into),
         Probe::File => fs::write("/tmp/signet-device-host-probe", b"x"),
         Probe::Work => thread::Builder::new()
             .spawn(|| ())
