@@ -350,3 +350,6 @@ impl Conversation {
         self.finish(|facts| Conclusion::Unavailable(message, facts))
     }
 }
+
+#[cfg(test)]
+mod tests;

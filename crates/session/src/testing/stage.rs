@@ -38,6 +38,10 @@ pub(crate) struct Stage {
     pub(crate) readers: BTreeMap<DeviceId, (DeviceKind, Option<Token>)>,
     pub(crate) now: Timestamp,
     pub(crate) store_fails: bool,
+    /// Readers whose token is gone without an event yet.
+    pub(crate) ghosts: BTreeSet<DeviceId>,
+    /// Devices answer nothing.
+    pub(crate) broken: bool,
     /// What was told and asked, as codes.
     pub(crate) log: Vec<String>,
     pub(crate) prompt: Option<(PromptId, Prompt)>,
@@ -102,6 +106,8 @@ impl Stage {
             readers: readers.map(|(name, kind)| (device(name), (kind, None))).into(),
             now: Timestamp::from_secs(1_000_000),
             store_fails: false,
+            ghosts: BTreeSet::new(),
+            broken: false,
             log: Vec::new(),
             prompt: None,
             timers: Vec::new(),
@@ -160,6 +166,17 @@ impl Stage {
         let kind = self.readers[&at].0;
         self.readers.insert(at.clone(), (kind, Some(token)));
         self.event(at, kind, DeviceChange::Inserted);
+    }
+
+    /// Puts a token into a reader before a conversation begins.
+    pub(crate) fn insert_quietly(&mut self, name: &str, token: Token) {
+        self.readers.get_mut(&device(name)).unwrap().1 = Some(token);
+    }
+
+    /// The right PIN is given and the credential is deleted before the proof is decided on.
+    pub(crate) fn proven_after_deletion(&mut self) {
+        self.alice().credentials.clear();
+        self.answer("1234");
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
@@ -241,7 +258,7 @@ impl Stage {
                 assert_eq!(open, id);
             }
             Output::Open(run, at) => {
-                let there = self.readers[&at].1.is_some();
+                let there = self.readers[&at].1.is_some() && !self.ghosts.contains(&at);
                 self.open.insert((run, at));
                 return Some(Input::Opened(run, if there { Ok(()) } else { Err(DeviceError::TokenGone) }));
             }
@@ -292,6 +309,9 @@ impl Stage {
     }
 
     fn token_answers(&mut self, at: &DeviceId, frame: &[u8]) -> Result<Frame, DeviceError> {
+        if self.broken {
+            return Err(DeviceError::TimedOut);
+        }
         let token = self.readers[at].1.clone().ok_or(DeviceError::TokenGone)?;
         let reply = match frame {
             [1] => vec![token.who],

@@ -1,0 +1,4 @@
+mod authenticate;
+mod identify;
+mod manage;
+mod properties;
