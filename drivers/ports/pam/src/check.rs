@@ -48,11 +48,12 @@ fn authenticate(context: &mut Context<Answers>) -> Reply {
     }
 }
 
-/// `pam_authenticate(3)`. What is not foreseen says nothing about the password.
+/// `pam_authenticate(3)`. What is not foreseen says nothing about the password; `PERM_DENIED` neither,
+/// because Linux-PAM gives it for a stack in which no module decided.
 pub(crate) fn after_authenticate(code: ErrorCode) -> Reply {
     match code {
         ErrorCode::AUTH_ERR | ErrorCode::USER_UNKNOWN | ErrorCode::MAXTRIES => Reply::Wrong,
-        ErrorCode::PERM_DENIED | ErrorCode::ACCT_EXPIRED | ErrorCode::CRED_EXPIRED => Reply::AccountRefused,
+        ErrorCode::ACCT_EXPIRED | ErrorCode::CRED_EXPIRED => Reply::AccountRefused,
         _ => Reply::Failed,
     }
 }
