@@ -109,7 +109,7 @@ fn what_is_not_offered_says_why_and_the_first_reason_counts() {
     let mut rules = without(&[Method::Smartcard]);
     rules.service_methods = MethodChoice::Only([Method::Password].into());
     let mut profile = profile("alice", rules, vec![]);
-    let mut reason = |profile: &UserProfile, origin| {
+    let reason = |profile: &UserProfile, origin| {
         standing(at(&installed, &missing, profile, origin), Method::Smartcard)
     };
     assert_eq!(reason(&profile, Origin::Remote), Err(Reason::Disabled));

@@ -3,8 +3,8 @@
 mod driver;
 mod stage;
 
-pub(crate) use driver::{Fake, drivers};
-pub(crate) use stage::{Stage, Token, about, named, unnamed};
+pub(crate) use driver::drivers;
+pub(crate) use stage::{Stage, Token, Trouble, about, named, unnamed};
 
 use signet_types::{CredentialId, DeviceId, Method, UserName};
 

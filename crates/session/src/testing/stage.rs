@@ -30,6 +30,19 @@ impl Token {
     }
 }
 
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Nothing can be stored.
+    Store,
+    /// Devices answer nothing.
+    Devices,
+    /// Look-ups find nobody.
+    Blind,
+    /// The client cancels while the store writes.
+    CancelInStore,
+}
+
 /// A host for one conversation: it carries the outputs out at once, keeps records, and checks what holds
 /// for every conversation: one prompt at a time, every try counted first, nothing after the end.
 pub(crate) struct Stage {
@@ -37,11 +50,9 @@ pub(crate) struct Stage {
     pub(crate) passwords: BTreeMap<UserName, &'static str>,
     pub(crate) readers: BTreeMap<DeviceId, (DeviceKind, Option<Token>)>,
     pub(crate) now: Timestamp,
-    pub(crate) store_fails: bool,
+    pub(crate) trouble: Option<Trouble>,
     /// Readers whose token is gone without an event yet.
     pub(crate) ghosts: BTreeSet<DeviceId>,
-    /// Devices answer nothing.
-    pub(crate) broken: bool,
     /// What was told and asked, as codes.
     pub(crate) log: Vec<String>,
     pub(crate) prompt: Option<(PromptId, Prompt)>,
@@ -105,9 +116,8 @@ impl Stage {
             passwords: [(user("alice"), "right"), (user("bob"), "bobs")].into(),
             readers: readers.map(|(name, kind)| (device(name), (kind, None))).into(),
             now: Timestamp::from_secs(1_000_000),
-            store_fails: false,
+            trouble: None,
             ghosts: BTreeSet::new(),
-            broken: false,
             log: Vec::new(),
             prompt: None,
             timers: Vec::new(),
@@ -195,8 +205,8 @@ impl Stage {
     }
 
     /// Runs out the timer that was set last of all that `wanted` names.
-    pub(crate) fn time_out(&mut self, wanted: fn(&Timer) -> bool) {
-        if let Some(timer) = self.timers.iter().rev().find(|t| wanted(t)).copied() {
+    pub(crate) fn time_out(&mut self, wanted: fn(Timer) -> bool) {
+        if let Some(timer) = self.timers.iter().rev().copied().find(|t| wanted(*t)) {
             self.feed(Input::Timer(timer));
         }
     }
@@ -232,10 +242,19 @@ impl Stage {
             );
             self.talk = Some(talk);
             for output in outputs {
+                let last = matches!(output, Output::Store(Change::Insert { .. }))
+                    || matches!(output, Output::Store(Change::Grant(_))) && self.grants_end();
+                if self.trouble == Some(Trouble::CancelInStore) && last {
+                    inputs.push_back(Input::Cancel);
+                }
                 assert!(self.end.is_none(), "{output:?} after the end");
                 inputs.extend(self.carry_out(output));
             }
         }
+    }
+
+    fn grants_end(&self) -> bool {
+        self.talk.as_ref().is_some_and(|talk| talk.request().purpose == Purpose::Authenticate)
     }
 
     fn carry_out(&mut self, output: Output) -> Option<Input> {
@@ -272,8 +291,12 @@ impl Stage {
             }
             Output::Work(run, work) => return Some(Input::Worked(run, self.work(work))),
             Output::End(run) => self.open.retain(|(id, _)| *id != run),
-            Output::LoadUser(name) => return Some(Input::Profile(Some(Box::new(self.load(name))))),
-            Output::Lookup(identifier) => return Some(Input::Owner(Ok(self.owner(identifier.as_bytes())))),
+            Output::LoadUser(name) => return Some(Input::Profile(Some(Box::new(self.load(&name))))),
+            Output::Lookup(identifier) => {
+                let owner =
+                    self.owner(identifier.as_bytes()).filter(|_| self.trouble != Some(Trouble::Blind));
+                return Some(Input::Owner(Ok(owner)));
+            }
             Output::Charge(charge) => return Some(Input::Charged(self.charge(charge.user, charge.method))),
             Output::Store(change) => return Some(Input::Stored(self.store(change))),
             Output::SetTimer(timer, after) => {
@@ -289,9 +312,9 @@ impl Stage {
         None
     }
 
-    fn load(&self, name: UserName) -> UserProfile {
+    fn load(&self, name: &UserName) -> UserProfile {
         self.people
-            .get(&name)
+            .get(name)
             .cloned()
             .unwrap_or_else(|| UserProfile { known: false, ..super::profile(name.as_str(), rules(), vec![]) })
     }
@@ -309,7 +332,7 @@ impl Stage {
     }
 
     fn token_answers(&mut self, at: &DeviceId, frame: &[u8]) -> Result<Frame, DeviceError> {
-        if self.broken {
+        if self.trouble == Some(Trouble::Devices) {
             return Err(DeviceError::TimedOut);
         }
         let token = self.readers[at].1.clone().ok_or(DeviceError::TokenGone)?;
@@ -377,7 +400,7 @@ impl Stage {
         };
         let charged = failures.get(&method).copied().unwrap_or_default().charge(&rule, self.now);
         if let Charged::Taken(counter) = charged {
-            if self.store_fails {
+            if self.trouble == Some(Trouble::Store) {
                 return Charged::Failed;
             }
             failures.insert(method, counter);
@@ -387,7 +410,7 @@ impl Stage {
     }
 
     fn store(&mut self, change: Change) -> Result<Option<CredentialId>, StoreRefusal> {
-        if self.store_fails {
+        if self.trouble == Some(Trouble::Store) {
             return Err(StoreRefusal::Fault);
         }
         self.changes += 1;

@@ -5,18 +5,18 @@ use signet_types::{DeviceId, Factor, Method};
 
 use crate::{
     Conclusion, Denial, Input, Origin, Timer,
-    testing::{Stage, Token, credential, device, id, named, rules, user, without},
+    testing::{Stage, Token, Trouble, credential, device, id, named, rules, user, without},
 };
 
 fn with_card() -> Stage {
     Stage::new(vec![credential(Method::Smartcard, 1)])
 }
 
-fn whole(timer: &Timer) -> bool {
-    *timer == Timer::Whole
+fn whole(timer: Timer) -> bool {
+    timer == Timer::Whole
 }
 
-fn presence(timer: &Timer) -> bool {
+fn presence(timer: Timer) -> bool {
     matches!(timer, Timer::Presence(_))
 }
 
@@ -148,12 +148,12 @@ fn a_card_pulled_while_the_pin_is_asked_withdraws_the_prompt_and_counts_nothing(
     let mut stage = with_card();
     stage.insert_quietly("pcsc:a", Token::new(1));
     stage.begin(named("alice"));
-    let (stale, _) = stage.prompt.clone().unwrap();
+    let (withdrawn, _) = stage.prompt.clone().unwrap();
     stage.remove("pcsc:a");
     assert_eq!(stage.log, ["?card-pin", "token-removed", "?method[smartcard,password]"]);
     // The answer to the withdrawn prompt comes too late and answers nothing.
     let secret = signet_types::Secret::try_from("1234".to_owned()).unwrap();
-    stage.feed(Input::Answer(stale, Some(signet_authn::Answer::Secret(secret))));
+    stage.feed(Input::Answer(withdrawn, Some(signet_authn::Answer::Secret(secret))));
     assert_eq!(stage.asked(), Some("method"));
     assert!(stage.charges.is_empty());
     // Put back while the choice is open, it starts at once.
@@ -380,14 +380,14 @@ fn a_try_of_another_conversation_counts_for_this_one_at_the_moment_of_its_charge
 #[test]
 fn what_cannot_be_stored_is_not_looked_at_and_not_granted() {
     let mut stage = Stage::new(vec![]);
-    stage.store_fails = true;
+    stage.trouble = Some(Trouble::Store);
     stage.begin(named("alice"));
     stage.answer("right");
     assert_eq!((stage.ended().0, stage.tries), ("unavailable", 0));
     // Fails between the charge and the grant.
     let mut stage = Stage::new(vec![credential(Method::Fido2, 5)]);
     stage.insert_quietly("hid:h", Token::new(5));
-    stage.store_fails = true;
+    stage.trouble = Some(Trouble::Store);
     stage.begin(named("alice"));
     assert_eq!(stage.ended().0, "unavailable");
 }
@@ -423,7 +423,7 @@ fn what_broke_is_no_denial() {
     let mut stage = with_card();
     stage.alice().rules = without(&[Method::Password]);
     stage.insert_quietly("pcsc:a", Token::new(1));
-    stage.broken = true;
+    stage.trouble = Some(Trouble::Devices);
     stage.begin(named("alice"));
     assert_eq!(stage.ended(), ("unavailable", "device-fault"));
     assert_eq!(stage.end.as_ref().unwrap().facts().faults.len(), 1);

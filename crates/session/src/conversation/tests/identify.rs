@@ -4,14 +4,14 @@ use signet_types::Method;
 
 use crate::{
     Timer,
-    testing::{Stage, Token, credential, unnamed, user, without},
+    testing::{Stage, Token, Trouble, credential, unnamed, user, without},
 };
 
 fn with_card() -> Stage {
     Stage::new(vec![credential(Method::Smartcard, 1)])
 }
 
-fn presence(timer: &Timer) -> bool {
+fn presence(timer: Timer) -> bool {
     matches!(timer, Timer::Presence(_))
 }
 
@@ -146,10 +146,10 @@ fn names_that_are_none_are_refused_three_times() {
 fn a_card_that_breaks_or_goes_while_it_is_read_leads_to_the_name() {
     let mut stage = with_card();
     stage.insert_quietly("pcsc:a", Token::new(1));
-    stage.broken = true;
+    stage.trouble = Some(Trouble::Devices);
     stage.begin(unnamed());
     assert_eq!(stage.log, ["device-fault", "?user-name"]);
-    stage.broken = false;
+    stage.trouble = None;
     stage.answer("alice");
     assert_eq!(stage.asked(), Some("card-pin"));
     // It is gone before it could be opened, and no event has told so yet.
