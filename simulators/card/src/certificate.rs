@@ -7,7 +7,7 @@ use getrandom::SysRng;
 use getrandom::rand_core::TryRng;
 use p256::ecdsa;
 use x509_cert::{
-    Certificate, TbsCertificate,
+    Certificate, SubjectPublicKeyInfo, TbsCertificate,
     builder::{Builder, CertificateBuilder, profile::BuilderProfile},
     der::{DateTime, Decode, Encode, EncodePem, asn1::GeneralizedTime, pem::LineEnding},
     ext::{
@@ -139,9 +139,28 @@ impl Issuer {
         validity: Validity,
         key: &CardKey,
     ) -> Result<Vec<u8>, CertificateError> {
+        self.sign(common_name, validity, key.public_key()?)
+    }
+
+    /// Like [`Issuer::issue`] for a public key given as `SubjectPublicKeyInfo` in DER.
+    pub fn issue_for(
+        &self,
+        common_name: &str,
+        validity: Validity,
+        public_key: &[u8],
+    ) -> Result<Vec<u8>, CertificateError> {
+        self.sign(common_name, validity, SubjectPublicKeyInfo::from_der(public_key)?)
+    }
+
+    fn sign(
+        &self,
+        common_name: &str,
+        validity: Validity,
+        public_key: SubjectPublicKeyInfo,
+    ) -> Result<Vec<u8>, CertificateError> {
         let profile =
             CardHolder { issuer: self.root.tbs_certificate().subject().clone(), subject: name(common_name)? };
-        let builder = CertificateBuilder::new(profile, serial()?, encoded(validity), key.public_key()?)?;
+        let builder = CertificateBuilder::new(profile, serial()?, encoded(validity), public_key)?;
         Ok(builder.build::<_, ecdsa::DerSignature>(&self.key)?.to_der()?)
     }
 }
