@@ -27,10 +27,10 @@ impl Status {
     pub const OK: Self = Self(0x9000);
     /// The PIN is blocked.
     pub const BLOCKED: Self = Self(0x6983);
-    /// The security status does not allow the command.
-    pub const SECURITY: Self = Self(0x6982);
     /// No such application or data object.
     pub const NOT_FOUND: Self = Self(0x6A82);
+    /// No such key or data object.
+    pub const NO_REFERENCE: Self = Self(0x6A88);
 
     /// The number of tries in 63CX.
     #[must_use]

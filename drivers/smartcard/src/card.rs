@@ -74,13 +74,13 @@ impl<'d> Card<'d> {
         Ok(Application::Piv)
     }
 
-    /// Reads which PIN opens the application; cards without a discovery object have their own only.
+    /// Reads which PIN opens the application. The discovery object is optional, and cards without it
+    /// refuse it in many ways: they have the application's own PIN only.
     pub(crate) async fn pin_reference(&mut self) -> Result<PinReference, Failure> {
         let response = self.send(piv::get_discovery()).await?;
         match response.status {
             Status::OK => Ok(piv::parse_discovery(&response.data)?),
-            Status::NOT_FOUND => Ok(PinReference::default()),
-            _ => Err(Malformed("answer to the request for the discovery object").into()),
+            _ => Ok(PinReference::default()),
         }
     }
 
@@ -90,7 +90,7 @@ impl<'d> Card<'d> {
         let response = self.send(piv::get_certificate(slot)).await?;
         match response.status {
             Status::OK => {}
-            Status::NOT_FOUND => return Ok(None),
+            Status::NOT_FOUND | Status::NO_REFERENCE => return Ok(None),
             _ => return Err(Malformed("answer to the request for a certificate").into()),
         }
         let Some(der) = piv::parse_certificate_object(&response.data)? else { return Ok(None) };

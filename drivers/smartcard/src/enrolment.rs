@@ -7,7 +7,7 @@ use crate::{
     certificate::Certificate,
     piv::Slot,
     presence,
-    recognition::{Shown, check_certificate},
+    recognition::{Shown, check_certificate, check_identifier_only},
     record::{IdentifierRecord, Known, PivRecord, Record},
     signet_pin,
     statement::{Purpose, Statement},
@@ -28,6 +28,7 @@ pub(crate) async fn enroll(mut dialog: Dialog, request: EnrollRequest) -> Result
             Record::Piv(Box::new(enroll_piv(card, *record, &request).await?))
         }
         Found::Uid(uid) => {
+            check_identifier_only(&request.settings)?;
             refuse_enrolled(Some(Shown::Uid(uid.clone())), &request)?;
             let verifier = signet_pin::choose(card.close().await?, request.settings.pin_rule).await?;
             Record::Identifier(IdentifierRecord { uid, verifier })

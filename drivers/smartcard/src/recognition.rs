@@ -1,4 +1,4 @@
-use signet_authn::{Failure, TokenIdentifier};
+use signet_authn::{Failure, Settings, TokenIdentifier};
 use signet_types::{Timestamp, UserMessage};
 
 use crate::{
@@ -135,4 +135,14 @@ pub(crate) async fn check_certificate(
         _ => Err(refused),
     };
     verdict.map_err(|error| Failure::Refused(error.into()))
+}
+
+/// Where policy names the authorities of its cards, a card without a certificate is none of theirs,
+/// unless policy names that risk too.
+pub(crate) fn check_identifier_only(settings: &Settings) -> Result<(), Failure> {
+    if settings.trust_anchors.is_empty() || settings.allow_identifier_only {
+        Ok(())
+    } else {
+        Err(Failure::Refused(UserMessage::CertificateUntrusted))
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
     certificate::Certificate,
     piv::{self, Slot},
     presence,
-    recognition::{check_certificate, recognise, same_card},
+    recognition::{check_certificate, check_identifier_only, recognise, same_card},
     record::{Known, PivRecord, Record},
     signet_pin,
     statement::Statement,
@@ -48,6 +48,7 @@ pub(crate) async fn verify(mut dialog: Dialog, request: VerifyRequest) -> Result
     let known = recognise(&mut card, &enrolled, &statement).await?;
     let (factors, assurance) = match &known.record {
         Record::Identifier(record) => {
+            check_identifier_only(&request.settings)?;
             signet_pin::check(card.close().await?, &record.verifier).await?;
             (Factor::Knowledge.into(), Assurance::SingleFactor)
         }

@@ -302,7 +302,7 @@ pub fn an_event_that_answers_nothing_never_proves(world: &mut dyn World) {
     }
 }
 
-/// All sequences of up to four events without a secret in them.
+/// All sequences of up to three events after the first without a secret in them.
 pub fn no_short_sequence_without_the_secret_proves(world: &mut dyn World) {
     let host = Host { world };
     let mut host = host;

@@ -104,3 +104,22 @@ fn a_changed_certificate_is_not_trusted() {
     }
     assert!(parsed > 100, "too few variants were certificates: {parsed}");
 }
+
+/// Where policy names authorities, a card without a certificate is none of theirs, unless policy
+/// names that risk too.
+#[test]
+fn a_card_without_a_certificate_leads_to_no_anchor() {
+    let anchor = CardMaker::new().unwrap().issuer().root_der().unwrap();
+    let mut reader = Reader::holding_identifier();
+    let credentials = Host { world: &mut reader }.enrolled();
+    reader.settings.trust_anchors = vec![anchor];
+    for allowed in [false, true] {
+        reader.settings.allow_identifier_only = allowed;
+        reader.reset();
+        let verified = Host { world: &mut reader }.verify(&credentials, 2, &mut unbent).ending.err();
+        reader.reset();
+        let enrolled = Host { world: &mut reader }.enroll(&mut unbent).ending.err();
+        let expected = (!allowed).then_some(Failure::Refused(UserMessage::CertificateUntrusted));
+        assert_eq!((&verified, &enrolled), (&expected, &expected));
+    }
+}

@@ -104,3 +104,43 @@ fn another_card_is_refused_before_any_question() {
         assert!(run.questions.is_empty());
     }
 }
+
+/// A card with a copy of the enrolled certificates and keys of its own: certificates are public.
+///
+/// Proves: MET-03
+#[test]
+fn a_copy_of_the_certificate_never_proves_and_cannot_be_enrolled() {
+    for (properties, pins) in [("alg=p256", 1), ("alg=p256,9e=p256", 0), ("alg=rsa2048", 1)] {
+        let directory = tempfile::tempdir().unwrap();
+        let maker = CardMaker::in_directory(directory.path()).unwrap();
+        let card = |name: &str| make(&maker, &format!("{name}=piv,pin={PIN},{properties}"));
+        let own = card("own");
+        let copy = directory.path().join("copy");
+        std::fs::create_dir(&copy).unwrap();
+        for slot in ["9a", "9e"] {
+            let certificate = directory.path().join("own").join(slot).with_extension("der");
+            if certificate.exists() {
+                std::fs::copy(certificate, copy.join(slot).with_extension("der")).unwrap();
+            }
+        }
+        let mut reader = Reader::with(own, signet_authn::Settings::default());
+        reader.slot.add("copy", card("copy"));
+        let credentials = Host { world: &mut reader }.enrolled();
+        reader.slot.insert("copy").unwrap();
+        let run = Host { world: &mut reader }.verify(&credentials, 2, &mut unbent);
+        assert!(
+            matches!(
+                run.ending,
+                Err(Failure::Mismatch(UserMessage::WrongToken) | Failure::Refused(UserMessage::WrongToken))
+            ),
+            "{:?}",
+            run.ending
+        );
+        // Without a 9E key only the signature after the PIN tells a copy from the card.
+        assert_eq!(pins_seen(&reader, "copy"), pins, "{properties}");
+        reader.reset();
+        reader.slot.insert("copy").unwrap();
+        let run = Host { world: &mut reader }.enroll(&mut unbent);
+        assert!(run.ending.is_err(), "{properties}: a copy was enrolled");
+    }
+}
