@@ -15,8 +15,7 @@ use crate::{
 /// Makes a user with a home and a shell; the user's id.
 pub fn add_user(name: &str) -> Result<u32, RigError> {
     run(Command::new("useradd").args(["--create-home", "--shell", "/bin/sh", "--", name]), "passwd")?;
-    let id = run(Command::new("id").args(["--user", "--", name]), "coreutils")?;
-    id.trim().parse().map_err(|_| RigError::Refused { command: format!("id --user {name}"), reply: id })
+    user_id(name)
 }
 
 /// Sets a user's password.
@@ -40,4 +39,15 @@ pub fn set_password(name: &str, password: &str) -> Result<(), RigError> {
 pub fn pam_service(name: &str, text: &str) -> Result<(), RigError> {
     let path = Path::new("/etc/pam.d").join(name);
     fs::write(&path, text).map_err(RigError::system(format!("write {}", path.display())))
+}
+
+/// Makes a system user without a home and a shell, as a package does for its service; the user's id.
+pub fn add_system_user(name: &str) -> Result<u32, RigError> {
+    run(Command::new("useradd").args(["--system", "--shell", "/usr/sbin/nologin", "--", name]), "passwd")?;
+    user_id(name)
+}
+
+fn user_id(name: &str) -> Result<u32, RigError> {
+    let id = run(Command::new("id").args(["--user", "--", name]), "coreutils")?;
+    id.trim().parse().map_err(|_| RigError::Refused { command: format!("id --user {name}"), reply: id })
 }

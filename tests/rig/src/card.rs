@@ -1,4 +1,8 @@
-use std::{path::Path, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{Child, CommandSocket, Pcscd, RigError, process::program};
 
@@ -61,4 +65,39 @@ impl CardSimulator {
     pub fn send(&self, command: &str) -> Result<String, RigError> {
         self.socket.send(command)
     }
+}
+
+/// The third-party PIV card behind one of pcscd's readers, from its start until this is dropped. Its
+/// PIN is 123456.
+pub struct ThirdPartyCard {
+    _process: Child,
+}
+
+impl ThirdPartyCard {
+    /// Puts a card with a key of this algorithm (`rsa2048`, `p256`, `p384`) into the reader.
+    ///
+    /// The program is not built with the workspace: the environment variable
+    /// `SIGNET_THIRD_PARTY_PIV` names it, or it lies beside the workspace's programs.
+    pub fn start(pcscd: &Pcscd, reader: u16, algorithm: &str, common_name: &str) -> Result<Self, RigError> {
+        let program = match env::var_os("SIGNET_THIRD_PARTY_PIV") {
+            Some(path) => PathBuf::from(path),
+            None => third_party_program()?,
+        };
+        let mut command = Command::new(program);
+        command.arg("--vpcd").arg(format!("127.0.0.1:{}", pcscd.port(reader)?));
+        command.args(["--alg", algorithm, "--cn", common_name]);
+        let (process, _) = Child::start_ready(&mut command, "signet-sim-third-party-piv")?;
+        Ok(Self { _process: process })
+    }
+}
+
+fn third_party_program() -> Result<PathBuf, RigError> {
+    program("signet-sim-third-party-piv", "signet-sim-third-party-piv").map_err(|error| match error {
+        RigError::NotBuilt { path, .. } => RigError::NotBuilt {
+            path,
+            build: "cargo build --manifest-path simulators/third-party-piv/Cargo.toml --target-dir target"
+                .to_owned(),
+        },
+        other => other,
+    })
 }

@@ -20,12 +20,12 @@ pub enum RigError {
         source: io::Error,
     },
     /// One of the project's programs is not built.
-    #[error("{} is not built: run `cargo build -p {package}` with the same profile", path.display())]
+    #[error("{} is not built: run `{build}` with the same profile", path.display())]
     NotBuilt {
         /// Where it was looked for.
         path: PathBuf,
-        /// The package that has it.
-        package: String,
+        /// The command that builds it.
+        build: String,
     },
     /// A program ended with a failure.
     #[error("`{program}` failed with {status}: {output}")]

@@ -27,7 +27,7 @@ mod process;
 mod sandbox;
 
 pub use bus::{StandInLogind, SystemBus};
-pub use card::CardSimulator;
+pub use card::{CardSimulator, ThirdPartyCard};
 pub use error::RigError;
 pub use line::CommandSocket;
 pub use pcscd::Pcscd;

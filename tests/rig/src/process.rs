@@ -85,7 +85,8 @@ pub fn program(name: &str, package: &str) -> Result<PathBuf, RigError> {
     let below = ["deps", "examples"].iter().any(|name| beside.ends_with(name));
     let directory = if below { directories.next().unwrap_or(beside) } else { beside };
     let path = directory.join(name);
-    if path.is_file() { Ok(path) } else { Err(RigError::NotBuilt { path, package: package.to_owned() }) }
+    let build = format!("cargo build -p {package}");
+    if path.is_file() { Ok(path) } else { Err(RigError::NotBuilt { path, build }) }
 }
 
 /// Runs a program to its end; an error with what it wrote if it fails.

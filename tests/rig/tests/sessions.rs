@@ -149,6 +149,7 @@ fn users_and_their_passwords_are_real_and_private() {
         let line = shadow.lines().find(|line| line.starts_with("rig-anna:")).unwrap();
         assert!(line.starts_with("rig-anna:$y$"), "no yescrypt hash");
         assert!(account::add_user("rig-anna").is_err());
+        assert!((1..1000).contains(&account::add_system_user("rig-service").unwrap()));
     });
     assert_eq!(std::fs::read("/etc/passwd").unwrap(), before);
     assert!(!Path::new("/etc/pam.d/rig-test").exists() && !Path::new("/home/rig-anna").exists());
