@@ -17,9 +17,8 @@ use crate::{Options, SandboxError, link::Uplink, probe};
 /// The daemon is taken for dead when it reads nothing for so long.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Exit codes: the daemon's log shows them.
+/// Exit code where the daemon does not read.
 const EXIT_UPLINK: i32 = 3;
-const EXIT_EXHAUSTED: i32 = 4;
 
 /// Why the host ended other than by the end of the link.
 #[derive(Debug, thiserror::Error)]
@@ -57,16 +56,14 @@ pub fn run(options: &Options) -> Result<(), HostError> {
     let stream = link()?;
     options.sandbox.enter()?;
     let uplink = Arc::new(Uplink::new(stream.try_clone()?));
-    uplink.send(&FromHost::Hello { version: VERSION, kinds: vec![DeviceKind::Pcsc] })?;
+    match uplink.send(&FromHost::Hello { version: VERSION, kinds: vec![DeviceKind::Pcsc] }) {
+        Err(error) if error.is_end() => return Ok(()),
+        result => result?,
+    }
     let limits = Limits { open: options.open, exchange: options.exchange };
     let port = Port::start(limits, move |report| match uplink.report(report) {
-        Ok(true) => {}
-        Ok(false) => {
-            tracing::error!(
-                "too many exchanges hang in pcscd; ending, so that the daemon starts a fresh host"
-            );
-            process::exit(EXIT_EXHAUSTED);
-        }
+        Ok(()) => {}
+        Err(error) if error.is_end() => process::exit(0),
         Err(error) => {
             tracing::error!(%error, "ending: the link does not take messages");
             process::exit(EXIT_UPLINK);

@@ -29,6 +29,14 @@ pub enum UplinkError {
     Stream(#[from] io::Error),
 }
 
+impl UplinkError {
+    /// Whether the daemon closed the link: no fault of anybody.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::Stream(error)
+            if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset))
+    }
+}
+
 impl Uplink {
     /// Over a stream that has a time-out for writing.
     pub(crate) fn new(stream: UnixStream) -> Self {
@@ -50,16 +58,14 @@ impl Uplink {
         Ok(())
     }
 
-    /// Passes on what the port for smart cards says; false if the process must end.
-    pub(crate) fn report(&self, report: Report) -> Result<bool, UplinkError> {
+    /// Passes on what the port for smart cards says.
+    pub(crate) fn report(&self, report: Report) -> Result<(), UplinkError> {
         match report {
-            Report::Event(event) => self.send_event(event)?,
-            Report::Health(health) => self.send(&FromHost::Health { kind: DeviceKind::Pcsc, health })?,
-            Report::Opened(lease, result) => self.send(&FromHost::Opened { lease, result })?,
-            Report::Reply(lease, result) => self.send(&FromHost::Reply { lease, result })?,
-            Report::Closed(lease) => self.send(&FromHost::Closed { lease })?,
-            Report::Exhausted => return Ok(false),
+            Report::Event(event) => self.send_event(event),
+            Report::Health(health) => self.send(&FromHost::Health { kind: DeviceKind::Pcsc, health }),
+            Report::Opened(lease, result) => self.send(&FromHost::Opened { lease, result }),
+            Report::Reply(lease, result) => self.send(&FromHost::Reply { lease, result }),
+            Report::Closed(lease) => self.send(&FromHost::Closed { lease }),
         }
-        Ok(true)
     }
 }

@@ -1,4 +1,4 @@
-use std::{fs, io, net::UdpSocket, os::unix::process::CommandExt, process::Command, thread};
+use std::{fs, io, net::UdpSocket, os::unix::process::CommandExt, panic, process::Command, thread};
 
 /// Something that the sandbox forbids, to be tried from inside it: the tests' way to see it hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,13 +13,15 @@ pub enum Probe {
     Trace,
     /// Write a file into a directory that everybody may write to.
     File,
-    /// Start a thread and read the process id of pcscd's place, which it may.
+    /// Panic in a thread, with a message that must not be logged.
+    Panic,
+    /// Start a thread, which it may.
     Work,
 }
 
 impl Probe {
     /// The names that [`Probe::named`] knows.
-    pub const NAMES: &'static str = "one of shadow, internet, program, trace, file, work";
+    pub const NAMES: &'static str = "one of shadow, internet, program, trace, file, panic, work";
 
     /// The probe of this name.
     #[must_use]
@@ -30,6 +32,7 @@ impl Probe {
             "program" => Self::Program,
             "trace" => Self::Trace,
             "file" => Self::File,
+            "panic" => Self::Panic,
             "work" => Self::Work,
             _ => return None,
         })
@@ -44,6 +47,10 @@ pub(crate) fn run(probe: Probe) {
         Probe::Program => Err(Command::new("/bin/true").exec()),
         Probe::Trace => nix::sys::ptrace::traceme().map_err(Into::into),
         Probe::File => fs::write("/tmp/signet-device-host-probe", b"x"),
+        Probe::Panic => {
+            let worker = thread::Builder::new().spawn(|| panic::panic_any("a PIN"));
+            worker.and_then(|worker| worker.join().map_err(|_| io::Error::other("the thread alone ended")))
+        }
         Probe::Work => thread::Builder::new()
             .spawn(|| ())
             .and_then(|worker| worker.join().map_err(|_| io::Error::other("the thread did not end well"))),

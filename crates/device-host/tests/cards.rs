@@ -16,7 +16,7 @@ use signet_authn::{
     DeviceChange::{Inserted, ReaderFound, ReaderLost, Removed},
     DeviceError,
 };
-use signet_device_link::{FromHost, Health};
+use signet_device_link::{FromHost, Health, Lease, ToHost};
 use signet_rig::{CardSimulator, Pcscd, in_sandbox};
 use signet_types::DeviceId;
 
@@ -235,5 +235,86 @@ fn a_pcscd_that_comes_later_is_noticed_at_once() {
         assert!(started.elapsed() < Duration::from_millis(700), "{:?}", started.elapsed());
         pcscd.kill().unwrap();
         assert_eq!(host.until("pcscd missing again", missing), "pcscd");
+    });
+}
+
+/// A card that hangs costs one thread, however often it is tried, and a try waits no longer than told.
+#[test]
+fn trying_a_hanging_card_again_and_again_costs_nothing() {
+    in_sandbox("trying_a_hanging_card_again_and_again_costs_nothing", || {
+        let pcscd = Pcscd::start(1).unwrap();
+        let cards = CardSimulator::start(&pcscd, 0, &["anna=piv"]).unwrap();
+        let device = device(&pcscd, 0);
+        let mut host = Host::start_with(&["--keep-user", "--exchange-timeout", "50", "--open-timeout", "50"]);
+        cards.insert("anna").unwrap();
+        host.change(&device, Inserted);
+        let lease = host.opened(&device);
+        cards.send("stall 5000").unwrap();
+        assert_eq!(host.exchange(lease, &SELECT), Err(DeviceError::TimedOut));
+        host.close(lease);
+        let threads =
+            |host: &Host| std::fs::read_dir(format!("/proc/{}/task", host.child.id())).unwrap().count();
+        let before = threads(&host);
+        for _ in 0..30 {
+            let (lease, result) = host.open(&device);
+            assert_eq!(result, Err(DeviceError::Busy));
+            host.close(lease);
+        }
+        assert_eq!(threads(&host), before);
+    });
+}
+
+#[test]
+fn a_second_lease_gets_the_card_when_the_first_is_closed() {
+    in_sandbox("a_second_lease_gets_the_card_when_the_first_is_closed", || {
+        let (_pcscd, cards, mut host, device) = one_reader();
+        cards.insert("anna").unwrap();
+        host.change(&device, Inserted);
+        let first = host.opened(&device);
+        let second = Lease(100);
+        host.send(&ToHost::Open { lease: second, device: device.clone() });
+        assert_selected(host.exchange(first, &SELECT));
+        let started = Instant::now();
+        host.send(&ToHost::Close { lease: first });
+        host.until("the second lease", |message| {
+            matches!(message, FromHost::Opened { lease, result: Ok(()) } if *lease == second).then_some(())
+        });
+        // Not after one of libpcsclite's waits of 100 ms.
+        assert!(started.elapsed() < Duration::from_millis(80), "{:?}", started.elapsed());
+        assert_selected(host.exchange(second, &SELECT));
+    });
+}
+
+/// vpcd lets 65,535 bytes through; a frame has at most half of that.
+#[test]
+fn an_answer_that_is_longer_than_any_frame_is_an_error() {
+    in_sandbox("an_answer_that_is_longer_than_any_frame_is_an_error", || {
+        let (_pcscd, cards, mut host, device) = one_reader();
+        cards.insert("anna").unwrap();
+        host.change(&device, Inserted);
+        let lease = host.opened(&device);
+        cards.send("oversize 60000").unwrap();
+        assert!(host.exchange(lease, &SELECT).is_err());
+        host.close(lease);
+        let lease = host.until_open(&device);
+        assert_selected(host.exchange(lease, &SELECT));
+    });
+}
+
+/// A conversation that is cancelled while the card works: the next one gets a fresh card.
+#[test]
+fn a_close_ends_a_running_exchange() {
+    in_sandbox("a_close_ends_a_running_exchange", || {
+        let (_pcscd, cards, mut host, device) = one_reader();
+        cards.insert("anna").unwrap();
+        host.change(&device, Inserted);
+        let lease = host.opened(&device);
+        cards.send("stall 500").unwrap();
+        host.begin(lease, &SELECT);
+        let started = Instant::now();
+        host.close(lease);
+        assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());
+        let lease = host.opened(&device);
+        assert_selected(host.exchange(lease, &SELECT));
     });
 }

@@ -73,6 +73,14 @@ fn without_the_sandbox_the_same_probes_succeed_and_the_log_is_loud() {
 }
 
 #[test]
+fn a_panic_in_any_thread_ends_the_process_and_keeps_its_message() {
+    let (output, text) = probe(identity(), "panic");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(70), "{log}");
+    assert!(text.is_empty() && log.contains("a thread panicked") && !log.contains("PIN"), "{log}");
+}
+
+#[test]
 fn it_never_stays_root_and_never_serves_without_its_user() {
     if !is_root() {
         return;

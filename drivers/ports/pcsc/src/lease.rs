@@ -10,12 +10,15 @@ use crate::{
     table::{Job, Place, Table},
 };
 
-/// The thread of a lease, from `open` to `close`.
-pub(crate) fn run(table: &Table, place: &Place) {
-    if let Err(error) = hold(table, place) {
-        table.opened(place.lease, Err(error));
+/// The thread of a reader: serves its leases one after the other, until none waits.
+pub(crate) fn run(table: &Table, place: Place) {
+    let mut next = Some(place);
+    while let Some(place) = next {
+        if let Err(error) = hold(table, &place) {
+            table.opened(place.lease, Err(error));
+        }
+        next = table.ended(&place);
     }
-    table.ended(place.lease);
 }
 
 /// Opens the card, serves the lease, gives the card back. An error is one of opening.

@@ -1,10 +1,18 @@
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use signet_authn::{DeviceError, DeviceEvent, Frame};
 use signet_device_link::{Health, Lease};
 use signet_types::DeviceId;
 
-use crate::{lease, table::Table, watcher};
+use crate::{
+    lease,
+    table::{Place, Table},
+    watcher,
+};
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +43,6 @@ pub enum Report {
     Reply(Lease, Result<Frame, DeviceError>),
     /// Answers [`Port::close`]; nothing follows for this lease.
     Closed(Lease),
-    /// So many threads hang in pcscd that only a new process helps.
-    Exhausted,
 }
 
 /// The owner asked for something that the order of messages forbids; nothing was done.
@@ -67,14 +73,27 @@ impl Port {
     /// The lease is bound to the insertion that was reported last: once the card was removed, also
     /// for an instant, every further exchange gives [`DeviceError::TokenGone`].
     pub fn open(&self, lease: Lease, device: &DeviceId) -> Result<(), Misuse> {
-        let Some(place) = self.table.admit(lease, device)? else { return Ok(()) };
-        let table = Arc::clone(&self.table);
-        let spawned =
-            thread::Builder::new().name("pcsc-lease".into()).spawn(move || lease::run(&table, &place));
-        if spawned.is_err() {
-            self.table.opened(lease, Err(DeviceError::Busy));
+        if let Some(place) = self.table.admit(lease, device)? {
+            self.serve(place);
         }
         Ok(())
+    }
+
+    /// Starts the thread of a reader. What it begins with passes through a channel, so that it is
+    /// not lost with a thread that could not be started.
+    fn serve(&self, place: Place) {
+        let table = Arc::clone(&self.table);
+        let (sender, receiver) = mpsc::channel::<Place>();
+        let thread = thread::Builder::new().name("pcsc-reader".into()).spawn(move || {
+            if let Ok(place) = receiver.recv() {
+                lease::run(&table, place);
+            }
+        });
+        if thread.is_err() {
+            self.table.refuse(place);
+        } else if let Err(unsent) = sender.send(place) {
+            self.table.refuse(unsent.0);
+        }
     }
 
     /// Sends an APDU.

@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     ffi::CString,
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
@@ -17,11 +17,8 @@ use crate::{
     seat::Seat,
 };
 
-/// Threads of leases at once, hanging ones included.
-const MAX_THREADS: usize = 24;
-
-/// This many hanging threads are too many.
-const MAX_HANGING: usize = 8;
+/// Leases at once, over all readers.
+const MAX_LEASES: usize = 64;
 
 /// What all threads of the port share: the readers as they were last reported, and the leases.
 ///
@@ -39,7 +36,9 @@ struct State {
     readers: BTreeMap<DeviceId, Reader>,
     leases: BTreeMap<Lease, Entry>,
     last_lease: Option<Lease>,
-    threads: usize,
+    /// The readers that have a thread at work, with the leases that wait for it. A card serves one
+    /// lease at a time, and a card that hangs must cost one thread, however often it is tried.
+    threads: BTreeMap<DeviceId, VecDeque<Place>>,
     health: Option<Health>,
 }
 
@@ -67,15 +66,16 @@ enum Doing {
     Over,
 }
 
-/// What a lease's thread is to do next; the end of the channel ends the lease too.
+/// What the reader's thread is to do next for a lease; the end of the channel ends the lease too.
 pub(crate) enum Job {
     Exchange(Frame),
     Close,
 }
 
-/// What a lease's thread starts with.
+/// What a lease begins with.
 pub(crate) struct Place {
     pub(crate) lease: Lease,
+    pub(crate) device: DeviceId,
     pub(crate) reader: CString,
     /// The seat that was reported last: the insertion that the lease is bound to.
     pub(crate) seat: Seat,
@@ -93,39 +93,47 @@ impl Table {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Enters a lease; none if it was refused, which is then reported already.
+    /// Enters a lease; gives it back where its reader needs a thread now. Else it waits for the
+    /// reader's thread, or was refused, which is then reported already.
     pub(crate) fn admit(&self, lease: Lease, device: &DeviceId) -> Result<Option<Place>, Misuse> {
         let mut state = self.lock();
         if state.last_lease.is_some_and(|last| lease <= last) {
             return Err(Misuse);
         }
         state.last_lease = Some(lease);
-        let refusal = match state.readers.get(device) {
-            None => Some(DeviceError::ReaderGone),
-            Some(reader) if !reader.seat.occupied => Some(DeviceError::TokenGone),
-            Some(_) if state.threads >= MAX_THREADS => Some(DeviceError::Busy),
-            Some(_) => None,
-        };
         let deadline = Instant::now() + self.limits.open;
         let (sender, jobs) = mpsc::channel();
-        let doing = if refusal.is_some() { Doing::Over } else { Doing::Opening(deadline) };
-        let entry = Entry { device: device.clone(), jobs: sender, doing, lost: refusal };
-        state.leases.insert(lease, entry);
-        if let Some(error) = refusal {
-            (self.report)(Report::Opened(lease, Err(error)));
-            if state.hanging() >= MAX_HANGING {
-                (self.report)(Report::Exhausted);
+        let place = match state.readers.get(device) {
+            None => Err(DeviceError::ReaderGone),
+            Some(reader) if !reader.seat.occupied => Err(DeviceError::TokenGone),
+            Some(_) if state.leases.len() >= MAX_LEASES => Err(DeviceError::Busy),
+            Some(reader) => {
+                let (device, reader, seat) = (device.clone(), reader.name.clone(), reader.seat);
+                Ok(Place { lease, device, reader, seat, deadline, jobs })
             }
-            return Ok(None);
+        };
+        let doing = if place.is_ok() { Doing::Opening(deadline) } else { Doing::Over };
+        let lost = place.as_ref().err().copied();
+        state.leases.insert(lease, Entry { device: device.clone(), jobs: sender, doing, lost });
+        match place {
+            Err(error) => {
+                (self.report)(Report::Opened(lease, Err(error)));
+                Ok(None)
+            }
+            Ok(place) => {
+                self.alarm.notify_one();
+                if let Some(waiting) = state.threads.get_mut(device) {
+                    waiting.push_back(place);
+                    Ok(None)
+                } else {
+                    state.threads.insert(device.clone(), VecDeque::new());
+                    Ok(Some(place))
+                }
+            }
         }
-        let Some(reader) = state.readers.get(device) else { return Ok(None) };
-        let place = Place { lease, reader: reader.name.clone(), seat: reader.seat, deadline, jobs };
-        state.threads += 1;
-        self.alarm.notify_one();
-        Ok(Some(place))
     }
 
-    /// Gives an APDU to the lease's thread.
+    /// Gives an APDU to the reader's thread.
     pub(crate) fn exchange(&self, lease: Lease, frame: Frame) -> Result<(), Misuse> {
         let mut state = self.lock();
         let error = match state.leases.get_mut(&lease) {
@@ -164,7 +172,7 @@ impl Table {
         (self.report)(Report::Closed(lease));
     }
 
-    /// The lease's thread opened the card or did not; false if nobody waits for it any more.
+    /// The reader's thread opened the card or did not; false if nobody waits for it any more.
     pub(crate) fn opened(&self, lease: Lease, result: Result<(), DeviceError>) -> bool {
         let mut state = self.lock();
         let Some(entry) = state.leases.get_mut(&lease) else { return false };
@@ -177,7 +185,7 @@ impl Table {
         result.is_ok()
     }
 
-    /// The lease's thread has an answer; false if nobody waits for it any more.
+    /// The reader's thread has an answer; false if nobody waits for it any more.
     pub(crate) fn replied(&self, lease: Lease, result: Result<Frame, DeviceError>) -> bool {
         let mut state = self.lock();
         let Some(entry) = state.leases.get_mut(&lease) else { return false };
@@ -192,17 +200,32 @@ impl Table {
         true
     }
 
-    /// The lease's thread gave the card back and ends.
-    pub(crate) fn ended(&self, lease: Lease) {
+    /// The reader's thread gave the card back; gives the next lease for it, or none: then it ends.
+    pub(crate) fn ended(&self, place: &Place) -> Option<Place> {
         let mut state = self.lock();
-        state.threads = state.threads.saturating_sub(1);
-        if state.leases.get(&lease).is_some_and(|entry| matches!(entry.doing, Doing::Closing(_))) {
-            state.leases.remove(&lease);
-            (self.report)(Report::Closed(lease));
+        if state.leases.get(&place.lease).is_some_and(|entry| matches!(entry.doing, Doing::Closing(_))) {
+            state.leases.remove(&place.lease);
+            (self.report)(Report::Closed(place.lease));
+        }
+        while let Some(next) = state.threads.get_mut(&place.device).and_then(VecDeque::pop_front) {
+            if state.leases.get(&next.lease).is_some_and(|entry| matches!(entry.doing, Doing::Opening(_))) {
+                return Some(next);
+            }
+        }
+        state.threads.remove(&place.device);
+        None
+    }
+
+    /// The reader has no thread: all that wait for one are refused.
+    pub(crate) fn refuse(&self, place: Place) {
+        let mut next = Some(place);
+        while let Some(place) = next {
+            self.opened(place.lease, Err(DeviceError::Busy));
+            next = self.ended(&place);
         }
     }
 
-    /// Whether the lease's thread is still wanted.
+    /// Whether the lease still waits for its card.
     pub(crate) fn is_opening(&self, lease: Lease) -> bool {
         self.lock().leases.get(&lease).is_some_and(|entry| matches!(entry.doing, Doing::Opening(_)))
     }
@@ -304,18 +327,7 @@ impl Table {
                 }
                 Doing::Idle | Doing::Over => {}
             }
-            if state.hanging() >= MAX_HANGING {
-                (self.report)(Report::Exhausted);
-            }
         }
-    }
-}
-
-impl State {
-    /// Threads that nobody waits for any more.
-    fn hanging(&self) -> usize {
-        let wanted = self.leases.values().filter(|entry| !matches!(entry.doing, Doing::Over)).count();
-        self.threads.saturating_sub(wanted)
     }
 }
 

@@ -6,6 +6,8 @@ use signet_authn::DeviceChange::{self, Inserted, ReaderFound, ReaderLost, Remove
 
 use super::{error::device_error, reader::device_id, seat::Seat, service};
 
+mod order;
+
 fn seat() -> impl Strategy<Value = Option<Seat>> {
     proptest::option::of((any::<bool>(), 0..4_u32).prop_map(|(occupied, count)| Seat { occupied, count }))
 }

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, ffi::CString};
+use std::{collections::BTreeMap, ffi::CString, time::Duration};
 
 use pcsc::{Context, Error, PNP_NOTIFICATION, ReaderState, State};
 use signet_device_link::Health;
@@ -11,6 +11,11 @@ const MAX_READERS: usize = 32;
 
 /// pcscd named a reader that it did not know, this often in a row.
 const MAX_UNKNOWN: u32 = 16;
+
+/// Changes wake the watcher at once. A reader that appears in the instant between listing and waiting
+/// wakes nobody (libpcsclite compares with the list as it was when the wait began), so that the list is
+/// read again after this time.
+const LIST_AGAIN: Duration = Duration::from_secs(20);
 
 /// Watches all readers; never returns.
 pub(crate) fn run(table: &Table) {
@@ -36,7 +41,7 @@ fn watch(table: &Table, context: &Context) -> Error {
         };
         follow(table, &names, &mut known, &mut states);
         table.health(if known.is_empty() { service::no_reader() } else { Health::Ready });
-        match context.get_status_change(None, &mut states) {
+        match context.get_status_change(LIST_AGAIN, &mut states) {
             Ok(()) | Err(Error::Timeout) => unknown = 0,
             // A reader went between the two calls; the next list says so.
             Err(Error::UnknownReader) if unknown < MAX_UNKNOWN => {
@@ -78,7 +83,7 @@ fn follow(
         match known.get(&device) {
             Some(same) if same == name => {}
             // Two names that look the same once made printable: the second cannot be told apart.
-            Some(_) => tracing::warn!(%device, "a reader has the name of another one; it is left out"),
+            Some(_) => tracing::debug!(%device, "a reader has the name of another one; it is left out"),
             None => {
                 states.push(ReaderState::new(name.clone(), State::UNAWARE));
                 known.insert(device, name.clone());
