@@ -5,6 +5,7 @@ use std::{
     panic::catch_unwind,
     path::Path,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use signet_rig::in_sandbox;
@@ -45,21 +46,46 @@ fn what_is_left_running_inside_dies_with_the_sandbox() {
     in_sandbox("what_is_left_running_inside_dies_with_the_sandbox", || {
         let left = Command::new("setsid").arg("--fork").args(command).stdin(Stdio::null()).status();
         assert!(left.unwrap().success());
-        assert!(is_running(command));
+        assert!(comes_to(true, command));
     });
-    assert!(!is_running(command));
+    assert!(comes_to(false, command));
 }
 
-fn is_running(command: [&str; 2]) -> bool {
-    let wanted = [command[0], "\0", command[1], "\0"].concat();
-    let wait = std::time::Instant::now();
-    loop {
-        let found = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
-            std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line.ends_with(wanted.as_bytes()))
+#[test]
+fn all_inside_dies_with_the_test_program_outside() {
+    const NAME: &str = "all_inside_dies_with_the_test_program_outside";
+    let command = ["sleep", "40124.25"];
+    if std::env::var_os("RIG_TEST_VICTIM").is_some() {
+        in_sandbox(NAME, || {
+            Command::new(command[0]).arg(command[1]).status().unwrap();
         });
-        // A process that was just started or killed may take a moment.
-        if found == std::env::var_os("SIGNET_RIG_STAGE").is_some() || wait.elapsed().as_secs() > 5 {
-            return found;
-        }
+        return;
     }
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME, "--nocapture"])
+        .env("RIG_TEST_VICTIM", "1")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = comes_to(true, command);
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    assert!(started && comes_to(false, command));
+}
+
+/// Whether a process with this command line comes to be there, or not to be there, within 20 s.
+fn comes_to(expected: bool, command: [&str; 2]) -> bool {
+    let wanted = [command[0], "\0", command[1], "\0"].concat();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(20) {
+        let there = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+            std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line == wanted.as_bytes())
+        });
+        if there == expected {
+            return true;
+        }
+        // No event tells of the start or the end of a process that is not one's own child.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
 }
