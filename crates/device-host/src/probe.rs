@@ -39,6 +39,11 @@ impl Probe {
     }
 }
 
+#[expect(clippy::panic, reason = "what a panic does is what this probe is for")]
+fn panic_with_a_secret() {
+    panic::panic_any("a PIN");
+}
+
 /// Tries it and prints `allowed` or `denied` with the reason, where the kernel lets the process live.
 pub(crate) fn run(probe: Probe) {
     let result: io::Result<()> = match probe {
@@ -48,7 +53,7 @@ pub(crate) fn run(probe: Probe) {
         Probe::Trace => nix::sys::ptrace::traceme().map_err(Into::into),
         Probe::File => fs::write("/tmp/signet-device-host-probe", b"x"),
         Probe::Panic => {
-            let worker = thread::Builder::new().spawn(|| panic::panic_any("a PIN"));
+            let worker = thread::Builder::new().spawn(panic_with_a_secret);
             worker.and_then(|worker| worker.join().map_err(|_| io::Error::other("the thread alone ended")))
         }
         Probe::Work => thread::Builder::new()
