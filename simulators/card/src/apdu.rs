@@ -2,7 +2,7 @@
 
 /// Success.
 pub(crate) const OK: u16 = 0x9000;
-/// The command chain is broken: the last command of the chain was expected.
+/// The lengths do not fit, or the chain is too long.
 pub(crate) const WRONG_LENGTH: u16 = 0x6700;
 /// The PIN was not verified.
 pub(crate) const SECURITY_STATUS: u16 = 0x6982;

@@ -421,19 +421,25 @@ fn faults_are_refused_with_how_they_are_written() {
     }
 }
 
-/// A login's exchanges with P-256 cost the card about 2 ms; the bound leaves room for a busy machine.
+/// A login's exchanges cost the card a millisecond or a few; the bound leaves room for a busy machine.
 #[test]
 fn a_login_is_quick() {
-    let mut card = make("a=piv");
-    let digest = Sha256::digest(b"challenge");
-    let started = Instant::now();
-    for _ in 0..10 {
-        card.reset();
-        card.transmit(&SELECT);
-        card.transmit(&verify(b"123456"));
-        assert_eq!(authenticate(&mut card, 0x9A, 0x11, &digest).1, 0x9000);
+    for (description, algorithm, challenge) in [
+        ("a=piv", 0x11, vec![7; 32]),
+        ("a=piv,alg=p384", 0x14, vec![7; 48]),
+        ("a=piv,alg=rsa2048", 0x07, vec![7; 256]),
+    ] {
+        let mut card = make(description);
+        let started = Instant::now();
+        for _ in 0..10 {
+            card.reset();
+            card.transmit(&SELECT);
+            card.transmit(&verify(b"123456"));
+            assert_eq!(authenticate(&mut card, 0x9A, algorithm, &challenge).1, 0x9000);
+        }
+        println!("{description}: {:?}", started.elapsed() / 10);
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     }
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
 proptest! {
