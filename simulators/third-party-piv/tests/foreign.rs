@@ -34,16 +34,27 @@ fn opensc_signs_and_the_authority_signed_the_certificate() {
         fs::write("/run/data", [7; 32]).unwrap();
         for (algorithm, mechanism) in [("p256", "ECDSA-SHA256"), ("rsa2048", "SHA256-RSA-PKCS")] {
             let card = card(&pcscd, algorithm);
-            let sign = ["--login", "--pin", "123456", "--sign", "--id", "01", "--signature-format", "openssl"];
+            let sign =
+                ["--login", "--pin", "123456", "--sign", "--id", "01", "--signature-format", "openssl"];
             let files = ["--mechanism", mechanism, "-i", "/run/data", "-o", "/run/signature"];
             run("pkcs11-tool", &[&sign[..], &files[..]].concat());
             run("pkcs11-tool", &["--read-object", "--type", "cert", "--id", "01", "-o", "/run/cert.der"]);
             run("openssl", &["x509", "-inform", "der", "-in", "/run/cert.der", "-out", "/run/cert.pem"]);
             run("openssl", &["verify", "-CAfile", "/run/ca.pem", "/run/cert.pem"]);
-            fs::write("/run/public.pem", run("openssl", &["x509", "-in", "/run/cert.pem", "-noout", "-pubkey"]))
-                .unwrap();
-            let verify =
-                ["dgst", "-sha256", "-verify", "/run/public.pem", "-signature", "/run/signature", "/run/data"];
+            fs::write(
+                "/run/public.pem",
+                run("openssl", &["x509", "-in", "/run/cert.pem", "-noout", "-pubkey"]),
+            )
+            .unwrap();
+            let verify = [
+                "dgst",
+                "-sha256",
+                "-verify",
+                "/run/public.pem",
+                "-signature",
+                "/run/signature",
+                "/run/data",
+            ];
             assert!(run("openssl", &verify).contains("Verified OK"));
             drop(card);
             pcscd.wait_for_card(0, false).unwrap();
