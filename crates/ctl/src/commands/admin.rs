@@ -6,6 +6,7 @@ use signet_protocol::{
     SecretText,
     wire::admin::{Audit, Check, DaemonStatus, Doctor, Export, Health, Status},
 };
+use signet_types::Timestamp;
 
 use super::Task;
 use crate::{Exit, fault::Fault, plain::plain, table::Table};
@@ -116,15 +117,32 @@ pub(super) fn audit(task: &Task, count: u32) -> Result<Exit, Fault> {
     Ok(Exit::Yes)
 }
 
-/// An entry's members in their order, `name=value`.
+/// What holds the entries' chain together; for `signetctl audit --json`, not for reading.
+const CHAIN: [&str; 3] = ["seq", "prev", "mac"];
+/// The members that stand first, without their names.
+const FIRST: [&str; 3] = ["time", "event", "outcome"];
+
+/// An entry in one line: when, what, how it ended, then the other members as `name=value`.
 fn entry(value: &Value) -> String {
     let Value::Object(members) = value else { return plain(&value.to_string()) };
-    let members = members.iter().filter(|(_, value)| !value.is_null());
-    let words: Vec<_> = members
-        .map(|(name, value)| match value {
-            Value::String(text) if !text.contains(' ') => format!("{}={}", plain(name), plain(text)),
-            other => format!("{}={}", plain(name), plain(&other.to_string())),
-        })
-        .collect();
-    words.join(" ")
+    let first = FIRST.iter().filter_map(|name| Some(shown(name, members.get(*name)?)));
+    let details = members.get("detail").and_then(Value::as_object).into_iter().flatten();
+    let rest = members
+        .iter()
+        .filter(|(name, _)| *name != "detail")
+        .chain(details)
+        .filter(|(name, value)| !value.is_null() && ![CHAIN, FIRST].concat().contains(&name.as_str()))
+        .map(|(name, value)| format!("{}={}", plain(name), shown(name, value)));
+    first.chain(rest).collect::<Vec<_>>().join(" ")
+}
+
+/// A member's value; times are seconds since the epoch.
+fn shown(name: &str, value: &Value) -> String {
+    match value {
+        Value::Number(seconds) if name == "time" && seconds.is_u64() => {
+            Timestamp::from_secs(seconds.as_u64().unwrap_or_default()).to_string()
+        }
+        Value::String(text) if !text.is_empty() && !text.contains(' ') => plain(text),
+        other => plain(&other.to_string()),
+    }
 }

@@ -1,7 +1,7 @@
 use std::{fs::File, io::Read, path::Path};
 
 use serde::Serialize;
-use signet_policy::{Document, Layer, Source, reference_markdown};
+use signet_policy::{Layer, Policy, Source, reference_markdown};
 use signet_protocol::{
     CallError,
     wire::policy::{Check, Explain, Finding, Lockout, Reload, Show, Value},
@@ -32,6 +32,7 @@ pub(super) fn carry_out(task: &Task, command: PolicyCommand) -> Result<Exit, Fau
 #[derive(Serialize)]
 struct Report {
     findings: Vec<Finding>,
+    warnings: Vec<String>,
     lockouts: Option<Vec<Lockout>>,
     note: Option<String>,
 }
@@ -40,7 +41,8 @@ fn check(task: &Task, file: &Path, offline: bool) -> Result<Exit, Fault> {
     let text = read(file)?;
     let name = file.display().to_string();
     let layer = layer(file)?;
-    let mut report = Report { findings: faults(&layer, &name, &text), lockouts: None, note: None };
+    let (findings, warnings) = examined(&layer, &name, &text);
+    let mut report = Report { findings, warnings, lockouts: None, note: None };
     if report.findings.is_empty() {
         match (&layer, offline) {
             (_, true) => report.note = Some("Who would be locked out was not asked (--offline).".to_owned()),
@@ -75,19 +77,31 @@ fn ask_daemon(task: &Task, name: String, text: String, report: &mut Report) -> R
     Ok(())
 }
 
-fn faults(layer: &Layer, name: &str, text: &str) -> Vec<Finding> {
+/// The file's faults, or, where it has none, what to know about its values.
+fn examined(layer: &Layer, name: &str, text: &str) -> (Vec<Finding>, Vec<String>) {
     let source = Source { layer: layer.clone(), file: name, text };
-    let Err(findings) = Document::parse(&source) else { return Vec::new() };
-    findings
-        .into_iter()
-        .map(|f| Finding {
-            file: f.file,
-            line: f.at.line,
-            column: f.at.column,
-            problem: f.problem.to_string(),
-            allowed: String::new(),
-        })
-        .collect()
+    let (user, groups) = match layer {
+        Layer::User(user) => (Some(user), Vec::new()),
+        Layer::Group(group) => (None, vec![group.clone()]),
+        _ => (None, Vec::new()),
+    };
+    match Policy::load([source]) {
+        Ok(policy) => {
+            let warnings = policy.warnings(user, &groups);
+            (Vec::new(), warnings.iter().map(|warning| plain(&warning.to_string())).collect())
+        }
+        Err(findings) => (findings.into_iter().map(wire).collect(), Vec::new()),
+    }
+}
+
+fn wire(finding: signet_policy::Finding) -> Finding {
+    Finding {
+        file: finding.file,
+        line: finding.at.line,
+        column: finding.at.column,
+        problem: finding.problem.to_string(),
+        allowed: String::new(),
+    }
 }
 
 /// `groups/NAME.toml` and `users/NAME.toml` belong to those layers, every other file to the machine.
@@ -118,6 +132,7 @@ fn read(file: &Path) -> Result<String, Fault> {
 
 fn verdict(report: &Report, name: &str) -> String {
     let mut lines: Vec<String> = report.findings.iter().map(finding).collect();
+    lines.extend(report.warnings.iter().map(|warning| format!("warning: {warning}")));
     for lockout in report.lockouts.iter().flatten() {
         lines.push(format!("would lock out {}: {}", lockout.user, plain(&lockout.reason)));
     }

@@ -295,6 +295,9 @@ fn policy_check_tells_faults_and_who_would_be_locked_out() {
     let daemon = Scripted::new(vec![]);
     let ran = daemon.run(&["policy", "check", "--offline", name], "");
     assert!(ran.code == 0 && ran.stdout.contains("every key and value is allowed"), "{ran:?}");
+    std::fs::write(&file, "[method.smartcard]\nallow_identifier_only = true\n").unwrap();
+    let ran = daemon.run(&["policy", "check", "--offline", name], "");
+    assert!(ran.code == 0 && ran.stdout.contains(":2: method.smartcard.allow_identifier_only"), "{ran:?}");
     std::fs::write(&file, "[method.smartcard]\nenabled = 1\n").unwrap();
     let ran = daemon.run(&["policy", "check", name, "--json"], "");
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -325,11 +328,12 @@ fn the_reference_needs_no_daemon() {
 
 #[test]
 fn audit_entries_are_lines_for_people_and_values_for_programs() {
-    let entries = json!({"entries": ["{\"at\":\"2026-11-23T18:00:00Z\",\"user\":\"alice\",\"why\":\"wrong \\u001b PIN\"}"]});
+    let line = r#"{"event":"login","mac":"ab","outcome":"denied","prev":"cd","detail":{"reason":"wrong \u001b PIN"},"seq":7,"time":1795456800,"user":"alice"}"#;
+    let entries = json!({"entries": [line]});
     let step = reply("io.signet.Admin.Audit", json!({"count": 5}), entries);
     let daemon = Scripted::new(vec![step.clone(), step]);
     let ran = daemon.run(&["audit", "-n", "5"], "");
-    assert_eq!(ran.stdout, "at=2026-11-23T18:00:00Z user=alice why=\"wrong \\u001b PIN\"\n");
+    assert_eq!(ran.stdout, "2026-11-23T18:00:00Z login denied user=alice reason=\"wrong \\u001b PIN\"\n");
     let ran = daemon.run(&["audit", "-n", "5", "--json"], "");
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(document["entries"][0]["user"], "alice");
