@@ -39,6 +39,10 @@ const ALLOWED: &[i64] = &[
     libc::SYS_restart_syscall,
     libc::SYS_gettid,
     libc::SYS_getpid,
+    libc::SYS_getuid,
+    libc::SYS_geteuid,
+    libc::SYS_getgid,
+    libc::SYS_getegid,
     libc::SYS_clock_gettime,
     libc::SYS_clock_nanosleep,
     libc::SYS_nanosleep,
@@ -60,16 +64,12 @@ const ALLOWED: &[i64] = &[
     libc::SYS_connect,
     libc::SYS_getsockopt,
     libc::SYS_shutdown,
-    libc::SYS_poll,
     libc::SYS_ppoll,
-    libc::SYS_select,
     libc::SYS_pselect6,
     libc::SYS_openat,
     libc::SYS_fstat,
     libc::SYS_newfstatat,
-    libc::SYS_stat,
     libc::SYS_statx,
-    libc::SYS_access,
     libc::SYS_faccessat,
     libc::SYS_fcntl,
     libc::SYS_dup,
@@ -78,12 +78,16 @@ const ALLOWED: &[i64] = &[
     libc::SYS_umask,
 ];
 
+/// The same in calls that newer processors do not have any more.
+#[cfg(target_arch = "x86_64")]
+const ALLOWED_OLD: &[i64] = &[libc::SYS_stat, libc::SYS_access, libc::SYS_poll, libc::SYS_select];
+#[cfg(not(target_arch = "x86_64"))]
+const ALLOWED_OLD: &[i64] = &[];
+
 /// What only a break-in would do: the process dies of it, and the audit log says so.
 const KILLED: &[i64] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
-    libc::SYS_fork,
-    libc::SYS_vfork,
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
@@ -108,6 +112,11 @@ const KILLED: &[i64] = &[
     libc::SYS_accept,
     libc::SYS_accept4,
 ];
+
+#[cfg(target_arch = "x86_64")]
+const KILLED_OLD: &[i64] = &[libc::SYS_fork, libc::SYS_vfork];
+#[cfg(not(target_arch = "x86_64"))]
+const KILLED_OLD: &[i64] = &[];
 
 /// Installs three filters; of their verdicts on a call the strictest holds.
 pub(crate) fn install() -> Result<(), FilterError> {
@@ -136,14 +145,14 @@ fn rule(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompRule,
 }
 
 fn killing() -> Result<Rules, FilterError> {
-    let mut rules: Rules = KILLED.iter().map(|&call| (call, vec![])).collect();
+    let mut rules: Rules = KILLED.iter().chain(KILLED_OLD).map(|&call| (call, vec![])).collect();
     let unix = u64::from(libc::AF_UNIX.unsigned_abs());
     rules.insert(libc::SYS_socket, vec![rule(0, SeccompCmpOp::Ne, unix)?]);
     Ok(rules)
 }
 
 fn allowing() -> Result<Rules, FilterError> {
-    let mut rules: Rules = ALLOWED.iter().map(|&call| (call, vec![])).collect();
+    let mut rules: Rules = ALLOWED.iter().chain(ALLOWED_OLD).map(|&call| (call, vec![])).collect();
     let unix = u64::from(libc::AF_UNIX.unsigned_abs());
     rules.insert(libc::SYS_socket, vec![rule(0, SeccompCmpOp::Eq, unix)?]);
     // A thread, never a process.

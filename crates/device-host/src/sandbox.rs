@@ -1,4 +1,7 @@
-use std::{env, io, path::Path};
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
@@ -133,11 +136,11 @@ fn drop_capabilities() -> Result<(), SandboxError> {
     step("no capabilities", rustix::thread::set_capabilities(None, none))
 }
 
-/// Where pcscd's socket and process id are; libpcsclite reads both.
-fn service_directory() -> Option<std::path::PathBuf> {
-    let socket = env::var_os("PCSCLITE_CSOCK_NAME")
-        .map_or_else(|| "/run/pcscd/pcscd.comm".into(), std::path::PathBuf::from);
-    socket.parent().map(Path::to_path_buf)
+/// Where pcscd keeps its socket and its process id; libpcsclite looks at both. The second place is fixed.
+fn service_directories() -> [PathBuf; 2] {
+    let fixed = PathBuf::from("/run/pcscd");
+    let socket = env::var_os("PCSCLITE_CSOCK_NAME").map(PathBuf::from);
+    [socket.as_deref().and_then(Path::parent).unwrap_or(&fixed).to_path_buf(), fixed]
 }
 
 /// No file but pcscd's, no TCP, no abstract sockets, no signals, as far as this kernel has landlock.
@@ -149,12 +152,12 @@ fn confine_files() -> Result<(), SandboxError> {
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?;
-    // pcscd may be installed later: then its directory is not there yet, the one above is.
-    for directory in service_directory().iter().flat_map(|path| path.ancestors()) {
-        if let Ok(fd) = PathFd::new(directory) {
-            let allowed = AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::WriteFile;
-            rules = rules.add_rule(PathBeneath::new(fd, allowed))?;
-            break;
+    for directory in service_directories() {
+        // pcscd may be installed later: then its directory is not there yet, the one above is. The root
+        // directory has none above, and would mean all files.
+        let mut places = directory.ancestors().take(2).filter(|path| path.parent().is_some());
+        if let Some(fd) = places.find_map(|path| PathFd::new(path).ok()) {
+            rules = rules.add_rule(PathBeneath::new(fd, AccessFs::ReadFile))?;
         }
     }
     match rules.restrict_self()?.ruleset {

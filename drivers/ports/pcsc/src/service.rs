@@ -31,6 +31,11 @@ pub(crate) fn context(table: &Table) -> Context {
     }
 }
 
+/// Waits a second, or until something changes at pcscd's socket.
+pub(crate) fn rest() {
+    rests(watch_socket().as_ref(), Duration::from_secs(1));
+}
+
 /// Where pcscd listens: libpcsclite reads the same variable.
 fn socket() -> PathBuf {
     env::var_os("PCSCLITE_CSOCK_NAME").map_or_else(|| "/run/pcscd/pcscd.comm".into(), PathBuf::from)

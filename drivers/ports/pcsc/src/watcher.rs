@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, ffi::CString, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::CString,
+    time::{Duration, Instant},
+};
 
 use pcsc::{Context, Error, PNP_NOTIFICATION, ReaderState, State};
 use signet_device_link::Health;
@@ -17,14 +21,22 @@ const MAX_UNKNOWN: u32 = 16;
 /// read again after this time.
 const LIST_AGAIN: Duration = Duration::from_secs(20);
 
+/// A pcscd that fails sooner than this is not worth asking again at once.
+const SHORT_LIVED: Duration = Duration::from_millis(500);
+
 /// Watches all readers; never returns.
 pub(crate) fn run(table: &Table) {
     loop {
         let context = service::context(table);
+        let since = Instant::now();
         let error = watch(table, &context);
         table.all_lost();
         tracing::warn!(%error, "pcscd is lost; waiting for it");
-        table.health(service::health(error));
+        // A pcscd that lets clients in and fails at once must not be asked without end.
+        if since.elapsed() < SHORT_LIVED {
+            table.health(service::health(error));
+            service::rest();
+        }
     }
 }
 
