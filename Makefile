@@ -64,6 +64,8 @@ test: build ## run every test; those that need root (private namespaces) run thr
 	$(AS_ROOT) $(CARGO) test --workspace --locked --no-fail-fast
 	$(AS_ROOT) $(CARGO) test $(THIRD_PARTY) --no-fail-fast
 
+# The workspace, and what is apart from it.
+MANIFESTS := Cargo.toml simulators/third-party-piv/Cargo.toml fuzz/Cargo.toml
 .PHONY: check
 check: ## formatting, clippy, docs, dependency directions, requirements, what documents point to, cargo-deny
 	$(CARGO) fmt --all --check
@@ -72,9 +74,13 @@ check: ## formatting, clippy, docs, dependency directions, requirements, what do
 	$(CARGO) run --quiet --locked --package signet-check -- directions
 	$(CARGO) run --quiet --locked --package signet-check -- requirements
 	$(CARGO) run --quiet --locked --package signet-check -- documents
-	$(CARGO) deny --log-level error check bans licenses sources
-	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --log-level error check advisories; \
-	else echo "check: SKIPPED the advisories: their database cannot be fetched (no network); run 'cargo deny check advisories' later"; fi
+	@for manifest in $(MANIFESTS); do \
+	    echo "cargo deny: $$manifest"; \
+	    $(CARGO) deny --log-level error --config deny.toml --manifest-path $$manifest check bans licenses sources; done
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; then \
+	    for manifest in $(MANIFESTS); do \
+	        $(CARGO) deny --log-level error --config deny.toml --manifest-path $$manifest check advisories; done; \
+	else echo "check: SKIPPED the advisories: their database cannot be fetched (no network?); run 'make check' again later"; fi
 
 .PHONY: requirements
 requirements: ## each requirement and the tests that prove it
