@@ -37,9 +37,9 @@ impl ServerIdentity {
 /// How long a client waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// For the connection.
-    pub connect: Duration,
-    /// For the reply of a plain call, and for the first event of a conversation.
+    /// For the connection and the first reply on it together.
+    pub first: Duration,
+    /// For every later reply of a plain call, and for the first event of a later conversation.
     pub reply: Duration,
     /// For a whole conversation without the time that the caller takes to answer; more than the
     /// daemon's own limit of 120 s, so that the daemon ends it first and says why.
@@ -49,14 +49,14 @@ pub struct Bounds {
 impl Bounds {
     /// For programs behind which a login waits: a dead or hung daemon costs a second at most.
     pub const LOGIN: Self = Self {
-        connect: Duration::from_millis(400),
-        reply: Duration::from_millis(500),
+        first: Duration::from_millis(800),
+        reply: Duration::from_millis(800),
         conversation: Duration::from_secs(130),
     };
 
     /// For programs that a person started and can stop.
     pub const INTERACTIVE: Self = Self {
-        connect: Duration::from_secs(1),
+        first: Duration::from_secs(30),
         reply: Duration::from_secs(30),
         conversation: Duration::from_secs(130),
     };
@@ -112,13 +112,16 @@ pub struct Client {
     /// What was received and not decoded yet; wiped like everything else that may hold a secret.
     received: Zeroizing<Vec<u8>>,
     bounds: Bounds,
+    /// Until when the first reply must have come; taken by the first call.
+    first: Option<Instant>,
     broken: bool,
 }
 
 impl Client {
     /// Connects, and checks who listens.
     pub fn connect(path: &Path, server: ServerIdentity, bounds: Bounds) -> Result<Self, CallError> {
-        let stream = open(path, bounds.connect).map_err(|errno| CallError::Unreachable(errno.into()))?;
+        let first = Instant::now() + bounds.first;
+        let stream = open(path, bounds.first).map_err(|errno| CallError::Unreachable(errno.into()))?;
         let peer = socket_peercred(&stream).map_err(|errno| CallError::Connection(errno.into()))?;
         if peer.uid.as_raw() != server.uid {
             let found = peer.uid.as_raw();
@@ -126,7 +129,7 @@ impl Client {
         }
         check_directory(path, server)?;
         let received = Zeroizing::new(Vec::with_capacity(RECEIVE_SIZE));
-        Ok(Self { stream, decoder: Decoder::new(), received, bounds, broken: false })
+        Ok(Self { stream, decoder: Decoder::new(), received, bounds, first: Some(first), broken: false })
     }
 
     /// The bounds that the client was made with.
@@ -137,7 +140,7 @@ impl Client {
 
     /// Calls a method that gives one reply.
     pub fn call<C: Call>(&mut self, call: &C) -> Result<C::Reply, CallError> {
-        let deadline = Instant::now() + self.bounds.reply;
+        let (deadline, _) = self.deadlines();
         self.send(call, deadline)?;
         let (reply, continues) = self.receive(deadline)?;
         if continues {
@@ -147,7 +150,7 @@ impl Client {
     }
 
     /// Calls a method that gives a stream of replies. The first must come within
-    /// [`Bounds::reply`], the last within [`Bounds::conversation`].
+    /// [`Bounds::first`] or [`Bounds::reply`], the last within [`Bounds::conversation`].
     pub fn stream<C: Call>(&mut self, call: &C) -> Result<Replies<'_, C::Reply>, CallError> {
         let (first, last) = self.deadlines();
         self.send(call, first)?;
@@ -155,9 +158,10 @@ impl Client {
         Ok(Replies { client: self, next: Some(first), last, reply: PhantomData })
     }
 
-    pub(crate) fn deadlines(&self) -> (Instant, Instant) {
+    /// Until when the next reply and the end of a stream must come.
+    pub(crate) fn deadlines(&mut self) -> (Instant, Instant) {
         let now = Instant::now();
-        (now + self.bounds.reply, now + self.bounds.conversation)
+        (self.first.take().unwrap_or(now + self.bounds.reply), now + self.bounds.conversation)
     }
 
     pub(crate) fn send<C: Call>(&mut self, call: &C, deadline: Instant) -> Result<(), CallError> {
