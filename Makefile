@@ -68,7 +68,7 @@ test: build ## run every test; those that need root (private namespaces) run thr
 MANIFESTS := Cargo.toml simulators/third-party-piv/Cargo.toml fuzz/Cargo.toml
 .PHONY: check
 check: ## formatting, clippy, docs, dependency directions, requirements, what documents point to, cargo-deny
-	$(CARGO) fmt --all --check
+	@for manifest in $(MANIFESTS); do $(CARGO) fmt --manifest-path $$manifest --check; done
 	$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	$(CARGO) run --quiet --locked --package signet-check -- directions
@@ -102,7 +102,7 @@ fuzz: ## a short run of every fuzz target
 
 .PHONY: fmt
 fmt: ## format the code
-	$(CARGO) fmt --all
+	@for manifest in $(MANIFESTS); do $(CARGO) fmt --manifest-path $$manifest; done
 
 .PHONY: release
 release: ## build the programs for installation
