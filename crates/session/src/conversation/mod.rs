@@ -231,7 +231,11 @@ impl Conversation {
         self.facts.user = Some(user);
         self.profile = Some(*profile);
         match then {
-            Then::Begin(token) => self.begin_methods(token),
+            Then::Begin(token) => {
+                // Proofs are of one user.
+                self.evidence.clear();
+                self.begin_methods(token)
+            }
             Then::Decide => self.decide_now(),
             Then::Keep(enrolled, credential) => self.keep(enrolled, credential),
             Then::Delete => self.delete(),

@@ -69,10 +69,10 @@ impl<T> Run<T> {
         End { method: self.method, device: self.device, charged: self.charged, awaited: self.awaited, result }
     }
 
-    /// Whether the event takes away the token that it works with.
+    /// Whether the event takes away the token that it works with. One that is inserted where it lay has
+    /// taken its place (security.md, R25).
     fn loses(&self, event: &DeviceEvent) -> bool {
-        matches!(event.change, DeviceChange::Removed | DeviceChange::ReaderLost)
-            && self.device.as_ref() == Some(&event.device)
+        self.device.as_ref() == Some(&event.device)
     }
 }
 
@@ -199,7 +199,13 @@ impl Conversation {
                 self.out.push(Output::Work(run.id, work));
                 Wait::Work
             }
-            Step::Done(result) => return Course::Ended(self.end_run(run, result.map_err(Fall::Failure))),
+            Step::Done(result) => {
+                if let Err(Failure::Interrupted(StopReason::TokenRemoved)) = result {
+                    // The exchange may tell it before the event does.
+                    self.request.present.retain(|(_, device)| Some(device) != run.device.as_ref());
+                }
+                return Course::Ended(self.end_run(run, result.map_err(Fall::Failure)));
+            }
         };
         Course::Running(run)
     }
@@ -214,10 +220,6 @@ impl Conversation {
     }
 
     fn end_run<T>(&mut self, run: Run<T>, result: Result<T, Fall>) -> End<T> {
-        if let Err(Fall::Failure(Failure::Interrupted(StopReason::TokenRemoved))) = result {
-            // The exchange may tell it before the event does.
-            self.request.present.retain(|(_, device)| Some(device) != run.device.as_ref());
-        }
         self.out.push(Output::End(run.id));
         run.end(result)
     }

@@ -302,6 +302,84 @@ fn a_denial_says_why() {
     assert_eq!(denial(&[piece(Method::Smartcard, true)]), Denial::NotEnough);
 }
 
+/// The shipped policies, each service that they name, each set of enrolled methods and each pair of proofs:
+/// the decision grants exactly where the policy's own evaluation says that it is enough.
+/// Proves: POL-09
+#[test]
+fn the_decision_agrees_with_what_the_shipped_policies_say_of_themselves() {
+    let texts = [
+        include_str!("../../../../policies/default.toml"),
+        include_str!("../../../../policies/developer.toml"),
+        include_str!("../../../../policies/hospital.toml"),
+        include_str!("../../../../policies/kiosk.toml"),
+        include_str!("../../../../policies/strict.toml"),
+    ];
+    let all = [
+        Method::Smartcard,
+        Method::Proximity,
+        Method::Fido2,
+        Method::Fingerprint,
+        Method::Password,
+        Method::Totp,
+    ];
+    let drivers = drivers(&all);
+    let mut granted = 0;
+    for text in texts {
+        let source =
+            signet_policy::Source { layer: signet_policy::Layer::Machine, file: "machine.toml", text };
+        let policy = signet_policy::Policy::load([source]).unwrap().effective_for_nobody();
+        let mut services: Vec<signet_types::ServiceName> = policy.services().cloned().collect();
+        services.push("any-other".parse().unwrap());
+        for service in services {
+            for enrolled in 0..1_u32 << all.len() {
+                let enrolled: std::collections::BTreeSet<_> = all
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(at, _)| enrolled & (1 << at) != 0)
+                    .map(|(_, m)| m)
+                    .collect();
+                let rule = policy.rule(&service, &enrolled);
+                let credentials = enrolled.iter().map(|m| credential(*m, *m as u8)).collect();
+                let profile = profile("alice", Rules::of(&policy, &service, &[]), credentials);
+                for (first, second) in all.into_iter().flat_map(|first| all.map(|second| (first, second))) {
+                    let usable = |m: Method| m == Method::Password || enrolled.contains(&m);
+                    if !usable(first) || !usable(second) {
+                        continue;
+                    }
+                    let said = [(first, true), (second, false)]
+                        .map(|(m, copyable)| signet_policy::strongest(m, policy.method(m), copyable));
+                    let case = Case {
+                        user: &profile.user,
+                        service: &service,
+                        profile: &profile,
+                        drivers: &drivers,
+                        conversation: ConversationId::from_bytes([1; 16]),
+                        grant: GrantId::from_bytes([2; 16]),
+                        now: Timestamp::from_secs(5),
+                    };
+                    let verdict = decide(case, &said.map(|said| translated(said)));
+                    let enough = rule.outcome(&said) == signet_policy::Outcome::Enough;
+                    assert_eq!(
+                        matches!(verdict, Verdict::Grant(_)),
+                        enough,
+                        "{service} {enrolled:?} {said:?}"
+                    );
+                    granted += u32::from(enough);
+                }
+            }
+        }
+    }
+    assert!(granted > 1_000);
+}
+
+/// A proof that says what the policy's evidence says.
+fn translated(said: signet_policy::Evidence) -> Evidence {
+    let credential = (said.method != Method::Password).then(|| id(said.method as u8));
+    let proof =
+        Proof { credential, factors: said.factors, assurance: said.assurance, device: None, data: None };
+    Evidence { method: said.method, proof }
+}
+
 fn any_piece() -> impl Strategy<Value = Piece> {
     (0..4_usize, any::<(bool, bool, bool, bool)>(), 0..4_usize).prop_map(
         |(m, (knows, has, is, enrolled), level)| Piece {

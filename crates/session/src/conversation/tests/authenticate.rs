@@ -163,6 +163,16 @@ fn a_card_pulled_while_the_pin_is_asked_withdraws_the_prompt_and_counts_nothing(
     assert_eq!(stage.ended().0, "granted");
 }
 
+#[test]
+fn a_card_that_is_exchanged_while_the_pin_is_asked_is_not_shown_that_pin() {
+    let mut stage = with_card();
+    stage.insert_quietly("pcsc:a", Token::new(1));
+    stage.begin(named("alice"));
+    stage.insert("pcsc:a", Token::new(20));
+    assert_eq!(stage.log, ["?card-pin", "token-removed", "?method[smartcard,password]"]);
+    assert!(stage.charges.is_empty());
+}
+
 /// Proves: RAU-01, AUT-03
 #[test]
 fn presenting_a_token_while_the_choice_is_open_starts_at_once() {
