@@ -357,7 +357,7 @@ fn the_decision_agrees_with_what_the_shipped_policies_say_of_themselves() {
                         grant: GrantId::from_bytes([2; 16]),
                         now: Timestamp::from_secs(5),
                     };
-                    let verdict = decide(case, &said.map(|said| translated(said)));
+                    let verdict = decide(case, &said.map(translated));
                     let enough = rule.outcome(&said) == signet_policy::Outcome::Enough;
                     assert_eq!(
                         matches!(verdict, Verdict::Grant(_)),
