@@ -106,7 +106,8 @@ fmt: ## format the code
 
 .PHONY: release
 release: ## build the programs for installation
-	$(CARGO) build --release --locked --package signet-daemon --package signet-device-host --package signet-pam --package signet-ctl
+	$(CARGO) build --release --locked --package signet-daemon --package signet-device-host \
+	    --package signet-port-pam --package signet-pam --package signet-ctl
 
 .PHONY: install
 install: release ## install into DESTDIR (PREFIX=/usr), with systemd units, man pages and completions
