@@ -19,7 +19,7 @@ pub enum StoreError {
     #[error(transparent)]
     Mark(#[from] MarkError),
     /// There is no store, and no mark of one.
-    #[error("there is no store at {place}; create one, or import an export ('signetctl store import')")]
+    #[error("there is no store at {place}; create one, or import an export ('signetd --import FILE')")]
     Absent {
         /// The directory.
         place: String,
@@ -36,7 +36,7 @@ pub enum StoreError {
     /// There is a mark, but no data.
     #[error(
         "the store is empty, but its mark says that it held {sequence} changes; nobody is let in by an empty store. \
-         Put the store's files back, or import the newest export ('signetctl store import')"
+         Put the store's files back, or import the newest export ('signetd --import FILE')"
     )]
     Empty {
         /// The number of commits that the mark knows of.
@@ -45,7 +45,7 @@ pub enum StoreError {
     /// The store is older than the mark.
     #[error(
         "the store is at change {found}, but its mark at {expected}: it was cut or an old copy was put back. \
-         Put the newest files back, or import the newest export ('signetctl store import')"
+         Put the newest files back, or import the newest export ('signetd --import FILE')"
     )]
     RolledBack {
         /// The store's number of commits.
@@ -56,7 +56,7 @@ pub enum StoreError {
     /// The mark is older than the store.
     #[error(
         "the store is at change {found}, but its mark at {expected}: an old mark was put back. \
-         Put the newest mark back, or import the newest export ('signetctl store import')"
+         Put the newest mark back, or import the newest export ('signetd --import FILE')"
     )]
     MarkBehind {
         /// The store's number of commits.
@@ -67,13 +67,13 @@ pub enum StoreError {
     /// Store and mark do not belong together, or the store's history differs from the mark's.
     #[error(
         "the store and its mark do not belong together; put back files of one and the same store, or import \
-         the newest export ('signetctl store import')"
+         the newest export ('signetd --import FILE')"
     )]
     Foreign,
     /// Records are missing, added or replaced by older ones.
     #[error(
         "the store's records are not the ones that were written ({found} of {expected} found): files are damaged or \
-         were changed. Put the newest files back, or import the newest export ('signetctl store import')"
+         were changed. Put the newest files back, or import the newest export ('signetd --import FILE')"
     )]
     Altered {
         /// Records found.

@@ -36,7 +36,7 @@ pub enum MarkError {
     /// There is no mark.
     #[error(
         "the store's mark {path} is missing, so nobody can tell whether the store is the newest; put the mark back, \
-         or import the newest export ('signetctl store import')"
+         or import the newest export ('signetd --import FILE')"
     )]
     Missing {
         /// The mark's file.
@@ -45,7 +45,7 @@ pub enum MarkError {
     /// No slot can be believed.
     #[error(
         "the store's mark {path} is damaged, or the key is another one; put mark and key back, or import the newest \
-         export ('signetctl store import')"
+         export ('signetd --import FILE')"
     )]
     Damaged {
         /// The mark's file.

@@ -40,7 +40,7 @@ pub enum KeyError {
     /// There is no key.
     #[error(
         "the store's key {path} is missing; put it back from a backup, or import an export into a new store \
-         ('signetctl store import')"
+         ('signetd --import FILE')"
     )]
     Missing {
         /// The key file.

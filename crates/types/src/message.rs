@@ -167,8 +167,8 @@ impl fmt::Display for UserMessage {
             Self::WrongPassword => write!(f, "Wrong password."),
             Self::TriesReserved { left } => write!(
                 f,
-                "The card has only {left} tries left and this logon will not spend them. Check the PIN and \
-                 run 'signetctl verify smartcard --last-tries', or use another method."
+                "The card has only {left} tries left, and they were not spent. Check the PIN and say yes when you \
+                 are asked whether to spend one, or use another method."
             ),
             Self::PinBlocked => {
                 write!(f, "The card's PIN is blocked. Your card's issuer can unblock it; use another method meanwhile.")
