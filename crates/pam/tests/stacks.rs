@@ -167,3 +167,22 @@ fn no_answer_of_the_program_lets_anybody_in() {
         assert_eq!(application.authenticate(0) == SUCCESS, (shape.admits)(CONV_ERR), "{}", shape.lines);
     }
 }
+
+/// The file that is installed, before a module that lets everybody in.
+#[test]
+fn the_shipped_file_decides_alone_unless_no_daemon_can() {
+    let shipped = include_str!("../../../packaging/pam.d/signet-auth");
+    for (what, script, code) in behaviours() {
+        let daemon = daemon(script.as_ref());
+        let services = Services::new();
+        services
+            .write("signet-auth", &shipped.replace("pam_signet.so", &format!("@ {}", daemon.arguments())));
+        // This libpam looks for included files in /etc/pam.d alone, unless the path is absolute.
+        let included = services.path().join("signet-auth");
+        services.write("login", &format!("auth include {}\nauth required pam_permit.so", included.display()));
+        let application = Application::start(&services, "login", Some("anna"), vec![Answer::Text("123456")]);
+        let got = application.authenticate(0);
+        let want = if code == AUTHINFO_UNAVAIL { SUCCESS } else { code };
+        assert_eq!(got, want, "a daemon that {what}; {:?}", application.seen());
+    }
+}
