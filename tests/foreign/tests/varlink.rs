@@ -1,4 +1,4 @@
-//! PyPI's `varlink` calls a real signetd: `GetInfo`, every interface file, an error, conversations.
+//! The Python package `varlink` calls a real signetd: `GetInfo`, every interface file, an error, conversations.
 #![cfg(test)]
 
 use std::{
@@ -43,7 +43,7 @@ impl Drop for Daemon {
 fn python() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let target = own.ancestors().find(|dir| dir.join("python/.varlink").is_file());
-    target.expect("PyPI's varlink is missing: run 'make deps'").join("python/bin/python")
+    target.expect("the Python package varlink is missing: run 'make deps'").join("python/bin/python")
 }
 
 fn own_name() -> String {
