@@ -6,6 +6,13 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread,
+    time::Duration,
+};
+
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
 };
 
 use super::{
@@ -32,8 +39,9 @@ pub(super) const CONF: &str = "conf";
 /// sled tree is atomic by itself. sled panics on some damaged files; that is caught and becomes
 /// [`EngineError::Damaged`].
 pub struct SledStore {
+    // Dropped before the log, which waits until sled has let go of the files.
     db: sled::Db,
-    log: File,
+    log: Log,
     applied: AtomicU64,
     durable: Mutex<u64>,
     poisoned: AtomicBool,
@@ -62,7 +70,7 @@ impl SledStore {
     fn start(directory: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
         let config = sled::Config::new().path(directory).flush_every_ms(None).cache_capacity(cache_bytes);
         let db = shielded(|| config.open())?.map_err(failure)?;
-        let log = File::open(directory.join(DB)).map_err(|e| EngineError::io("open the store's log", e))?;
+        let log = Log::open(&directory.join(DB))?;
         files::sync_all(directory)?;
         Ok(Self {
             db,
@@ -106,7 +114,7 @@ impl SledStore {
     }
 
     fn sync(&self) -> Result<(), EngineError> {
-        self.log.sync_data().map_err(|e| EngineError::io("sync the store's log", e))
+        self.log.0.sync_data().map_err(|e| EngineError::io("sync the store's log", e))
     }
 }
 
@@ -150,6 +158,30 @@ impl Drop for SledStore {
         if self.check().is_ok() {
             let _ = shielded(|| self.db.flush());
             let _ = self.sync();
+        }
+    }
+}
+
+/// Our own descriptor of sled's log.
+struct Log(File);
+
+impl Log {
+    fn open(path: &Path) -> Result<Self, EngineError> {
+        File::open(path).map(Self).map_err(|e| EngineError::io("open the store's log", e))
+    }
+}
+
+impl Drop for Log {
+    /// sled's threads hold its files, and with them the lock, a little longer than its handle
+    /// lives: who opens the store again at once would find it in use. Nothing tells when they are
+    /// done but the lock itself, and waiting for that without an end would hang on a process that
+    /// was faster. So the lock is tried, for two seconds at most.
+    fn drop(&mut self) {
+        for _ in 0..2_000 {
+            if flock(&self.0, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }

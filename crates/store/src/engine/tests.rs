@@ -194,6 +194,19 @@ fn a_store_opens_once_and_only_with_its_own_engine() {
     });
 }
 
+/// sled's threads outlive its handle; the store must be free when ours is gone.
+#[test]
+fn a_store_that_was_closed_opens_at_once() {
+    each(|kind| {
+        let (root, mut store) = new(kind);
+        for n in 0..60u8 {
+            put(&*store, Tree::Profile, &[n], &[n; 2_000]);
+            store = reopen(kind, &root, store);
+        }
+        assert_eq!(all(&*store, Tree::Profile, b"").len(), 60, "{kind}");
+    });
+}
+
 #[test]
 fn files_of_both_engines_in_one_directory_are_refused() {
     each(|kind| {

@@ -12,8 +12,8 @@ pub struct Success {
     pub user: UserName,
     /// The credentials that were used, each with its driver's changed record, if it changed.
     pub used: Vec<(CredentialId, Option<Vec<u8>>)>,
-    /// The method to offer first the next time.
-    pub last_method: Method,
+    /// The method to offer first the next time; `None` keeps the one that is.
+    pub last_method: Option<Method>,
     /// The methods whose counters are cleared.
     pub clear: Vec<Method>,
     /// For this origin.
@@ -68,8 +68,8 @@ impl Records {
             let value = draft.get(Tree::Profile, &key)?;
             let mut profile: Profile =
                 value.map(|v| decode(Tree::Profile, &v)).transpose()?.unwrap_or_default();
-            if profile.last_method != Some(success.last_method) {
-                profile.last_method = Some(success.last_method);
+            if success.last_method.is_some_and(|method| profile.last_method != Some(method)) {
+                profile.last_method = success.last_method;
                 draft.put(Tree::Profile, key, encode(&profile))?;
             }
             Ok(())
