@@ -18,12 +18,19 @@ use support::{
 };
 
 fn pamtester(services: &Services, operations: &[&str], typed: &str) -> Output {
-    let mut child = Command::new("pamtester")
-        .args(["login", "anna"])
+    run(&mut Command::new("env"), services, operations, typed)
+}
+
+/// Runs pamtester behind a program that starts it, and gives its own environment to pamtester
+/// alone: `env`, or `strace`.
+fn run(before: &mut Command, services: &Services, operations: &[&str], typed: &str) -> Output {
+    let wrapped = ["LD_PRELOAD=libpam_wrapper.so", "PAM_WRAPPER=1"];
+    let mut child = before
+        .args(["env"])
+        .args(wrapped)
+        .arg(format!("PAM_WRAPPER_SERVICE_DIR={}", services.path().display()))
+        .args(["pamtester", "login", "anna"])
         .args(operations)
-        .env("LD_PRELOAD", "libpam_wrapper.so")
-        .env("PAM_WRAPPER", "1")
-        .env("PAM_WRAPPER_SERVICE_DIR", services.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -77,4 +84,51 @@ fn a_denial_and_a_dead_daemon_fail_and_say_why() {
     assert!(begun.elapsed() < Duration::from_secs(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("cannot retrieve authentication info"), "{said}");
+}
+
+/// Each call of the kernel that the module makes fails in turn, in each way that it can: a denial
+/// stays one, and nothing crashes (security.md, R2).
+///
+/// Proves: PAM-01
+#[test]
+fn no_failing_call_of_the_kernel_turns_a_denial_into_a_success() {
+    for call in ["socket", "connect", "getsockopt", "setsockopt", "sendto", "recvfrom", "statx"] {
+        for error in ["EIO", "EINTR", "EAGAIN", "EINVAL"] {
+            for which in 1..=2 {
+                let denied = outcome(Verdict::Denied, &UserMessage::NotAuthenticated);
+                let daemon = Daemon::once(vec![Act::Read, pin(), Act::Read, denied]);
+                let inject = format!("inject={call}:error={error}:when={which}");
+                let output = traced(&daemon, &inject);
+                assert_eq!(output.status.code(), Some(1), "{inject}: {output:?}");
+                let reached = String::from_utf8_lossy(&output.stderr).contains("(INJECTED)");
+                assert!(reached || which == 2, "{inject}: {output:?}");
+            }
+        }
+    }
+}
+
+/// That the kernel cannot say who listens is a refusal, whatever it answers instead (R7).
+#[test]
+fn a_server_whose_uid_is_not_known_gets_no_call() {
+    for error in ["EINVAL", "ENOPROTOOPT", "ENOTCONN"] {
+        let daemon = Daemon::once(vec![Act::Read, pin(), Act::Read, grant("anna")]);
+        let output = traced(&daemon, &format!("inject=getsockopt:error={error}"));
+        assert_eq!(output.status.code(), Some(1), "{error}: {output:?}");
+        assert!(daemon.calls().is_empty(), "{error}");
+    }
+}
+
+#[test]
+fn a_signal_in_the_middle_of_a_call_changes_nothing() {
+    for call in ["sendto", "recvfrom"] {
+        let daemon = Daemon::once(vec![Act::Read, pin(), Act::Read, grant("anna")]);
+        let output = traced(&daemon, &format!("inject={call}:error=EINTR:when=1+2"));
+        assert_eq!(output.status.code(), Some(0), "{call}: {output:?}");
+    }
+}
+
+fn traced(daemon: &Daemon, inject: &str) -> Output {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=network,statx", "-e", inject]);
+    run(&mut strace, &services(daemon), &["authenticate"], "123456\n")
 }
