@@ -147,7 +147,9 @@ fn verdict(report: &Report, name: &str) -> String {
 
 fn finding(finding: &Finding) -> String {
     let Finding { file, line, column, problem, allowed } = finding;
-    let allowed = if allowed.is_empty() { String::new() } else { format!("; allowed are {allowed}") };
+    // Most problems say it themselves.
+    let said = allowed.is_empty() || problem.contains(allowed.as_str());
+    let allowed = if said { String::new() } else { format!("; allowed are {allowed}") };
     plain(&format!("{file}:{line}:{column}: {problem}{allowed}"))
 }
 

@@ -251,7 +251,7 @@ method.smartcard.enabled         true    built-in  -                          -
 #[test]
 fn policy_show_and_reload_say_what_is_in_force() {
     let finding =
-        json!({"file": "p.toml", "line": 3, "column": 1, "problem": "unknown key 'x'", "allowed": "y"});
+        json!({"file": "p.toml", "line": 3, "column": 1, "problem": "unknown key 'x'", "allowed": "z"});
     let show = |text: &str, findings: &Value| {
         reply("io.signet.Policy.Show", json!({}), json!({"text": text, "findings": findings}))
     };
@@ -263,7 +263,7 @@ fn policy_show_and_reload_say_what_is_in_force() {
     )
     .check();
     let newer =
-        "a = 1\n\nA newer file is not in force, because:\np.toml:3:1: unknown key 'x'; allowed are y\n";
+        "a = 1\n\nA newer file is not in force, because:\np.toml:3:1: unknown key 'x'; allowed are z\n";
     Case::new("policy show", show("a = 1\n", &json!([finding])), newer, 1).check();
     let reload = |in_force: bool, findings: Value, lockouts: Value| {
         let report = json!({"in_force": in_force, "findings": findings, "lockouts": lockouts});
@@ -271,7 +271,7 @@ fn policy_show_and_reload_say_what_is_in_force() {
     };
     Case::new("policy reload", reload(true, json!([]), json!([])), "The policy is in force.\n", 0).check();
     let refused =
-        "p.toml:3:1: unknown key 'x'; allowed are y\nNothing changed: the last good policy stays in force.\n";
+        "p.toml:3:1: unknown key 'x'; allowed are z\nNothing changed: the last good policy stays in force.\n";
     Case::new("policy reload", reload(false, json!([finding]), json!([])), refused, 1).check();
 }
 
