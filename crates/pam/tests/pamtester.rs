@@ -1,5 +1,5 @@
-//! The module in a program that was not written for it: pamtester, with a private directory of
-//! services (`libpam_wrapper`).
+//! The module in a program that was not written for it: pamtester, with its own `/etc/pam.d`.
+//! Only root can give it one.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
@@ -18,17 +18,15 @@ use support::{
 };
 
 fn pamtester(services: &Services, operations: &[&str], typed: &str) -> Output {
-    run(&mut Command::new("env"), services, operations, typed)
+    run(&[], services, operations, typed)
 }
 
-/// Runs pamtester behind a program that starts it, and gives its own environment to pamtester
-/// alone: `env`, or `strace`.
-fn run(before: &mut Command, services: &Services, operations: &[&str], typed: &str) -> Output {
-    let wrapped = ["LD_PRELOAD=libpam_wrapper.so", "PAM_WRAPPER=1"];
-    let mut child = before
-        .args(["env"])
-        .args(wrapped)
-        .arg(format!("PAM_WRAPPER_SERVICE_DIR={}", services.path().display()))
+/// Runs pamtester behind the words of a program that starts it.
+fn run(before: &[&str], services: &Services, operations: &[&str], typed: &str) -> Output {
+    let mut child = Command::new("unshare")
+        .args(["--mount", "sh", "-ec", "mount --bind \"$0\" /etc/pam.d; exec \"$@\""])
+        .arg(services.path())
+        .args(before)
         .args(["pamtester", "login", "anna"])
         .args(operations)
         .stdin(Stdio::piped())
@@ -128,7 +126,6 @@ fn a_signal_in_the_middle_of_a_call_changes_nothing() {
 }
 
 fn traced(daemon: &Daemon, inject: &str) -> Output {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-e", "trace=network,statx", "-e", inject]);
-    run(&mut strace, &services(daemon), &["authenticate"], "123456\n")
+    let strace = ["strace", "-f", "-qq", "-e", "trace=network,statx", "-e", inject];
+    run(&strace, &services(daemon), &["authenticate"], "123456\n")
 }
