@@ -3,7 +3,7 @@
 use signet_authn::{Answer, Choice, DeviceChange, DeviceKind, Prompt, PromptKind, Question};
 use signet_types::{Method, UserMessage};
 
-use super::{Conversation, Input, Output, PromptId, State, identify::Candidate};
+use super::{Conversation, Input, PromptId, State, identify::Candidate};
 use crate::{Reason, offered, standing};
 
 impl Conversation {
@@ -86,15 +86,15 @@ impl Conversation {
 
     pub(super) fn choosing(&mut self, prompt: PromptId, input: Input) -> State {
         match input {
-            Input::Answer(id, None) if id == prompt => self.cancelled(UserMessage::Cancelled),
-            Input::Answer(id, Some(Answer::Choice(word))) if id == prompt => {
+            Input::Answer(_, None) => self.cancelled(UserMessage::Cancelled),
+            Input::Answer(_, Some(Answer::Choice(word))) => {
                 let chosen = self.candidates().into_iter().find(|m| m.as_str() == word);
                 chosen.map_or(State::Choosing(prompt), |method| self.verify(method, None))
             }
             Input::Device(event) if event.change == DeviceChange::Inserted => {
                 // Presenting a token is a choice too (RAU-01).
                 let Some(method) = self.candidate_at(event.kind) else { return State::Choosing(prompt) };
-                self.out.push(Output::Withdraw(prompt));
+                self.withdraw(prompt);
                 self.verify(method, Some(event.device))
             }
             _ => State::Choosing(prompt),

@@ -69,14 +69,14 @@ impl Conversation {
     /// The name prompt is open.
     pub(super) fn naming(&mut self, prompt: PromptId, input: Input) -> State {
         match input {
-            Input::Answer(id, answer) if id == prompt => match answer {
+            Input::Answer(_, answer) => match answer {
                 None => self.cancelled(UserMessage::Cancelled),
                 Some(Answer::Text(name)) if name.is_empty() => self.look_for_card(),
                 Some(Answer::Text(name)) => self.named(&name),
                 Some(_) => State::Naming(prompt),
             },
             Input::Device(event) if self.tells_a_name(&event) => {
-                self.out.push(Output::Withdraw(prompt));
+                self.withdraw(prompt);
                 self.identify(&event.device)
             }
             _ => State::Naming(prompt),
@@ -132,7 +132,7 @@ impl Conversation {
     /// Several tokens are present and the choice is open.
     pub(super) fn picking(&mut self, prompt: PromptId, input: Input) -> State {
         match input {
-            Input::Answer(id, answer) if id == prompt => match answer {
+            Input::Answer(_, answer) => match answer {
                 None => self.cancelled(UserMessage::Cancelled),
                 Some(Answer::Choice(id)) if id == BY_NAME => self.ask_name(),
                 Some(Answer::Choice(id)) => {
@@ -145,7 +145,7 @@ impl Conversation {
                 Some(_) => State::Picking(prompt),
             },
             Input::Device(event) if self.tells_a_name(&event) => {
-                self.out.push(Output::Withdraw(prompt));
+                self.withdraw(prompt);
                 self.identify(&event.device)
             }
             _ => State::Picking(prompt),

@@ -103,10 +103,7 @@ impl Conversation {
     }
 
     pub(super) fn asking(&mut self, prompt: PromptId, question: Question, input: Input) -> State {
-        let Input::Answer(id, answer) = input else { return State::Asking(prompt, question) };
-        if id != prompt {
-            return State::Asking(prompt, question);
-        }
+        let Input::Answer(_, answer) = input else { return State::Asking(prompt, question) };
         match (question, answer) {
             (_, None | Some(Answer::Confirm(false))) => self.cancelled(UserMessage::Cancelled),
             (Question::AddAnother(method), Some(Answer::Confirm(true))) => self.enroll(method),

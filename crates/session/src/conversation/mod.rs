@@ -11,7 +11,8 @@ mod verify;
 use std::{collections::BTreeSet, mem, time::Duration};
 
 use signet_authn::{
-    Binding, DeviceChange, DeviceEvent, DeviceKind, Enrolled, Prompt, Proof, StopReason, TokenIdentifier,
+    Answer, Binding, DeviceChange, DeviceEvent, DeviceKind, Enrolled, Prompt, PromptKind, Proof, StopReason,
+    TokenIdentifier,
 };
 use signet_types::{DeviceId, Method, Timestamp, UserMessage, UserName};
 
@@ -52,6 +53,8 @@ pub struct Conversation {
     problem: Option<UserMessage>,
     bad_names: u32,
     restarts: u32,
+    /// The open prompt, and what answers it takes.
+    asked: Option<(PromptId, PromptKind)>,
     serial: u32,
     facts: Facts,
     out: Vec<Output>,
@@ -129,6 +132,7 @@ impl Conversation {
             problem: None,
             bad_names: 0,
             restarts: 0,
+            asked: None,
             serial: 0,
             facts,
             out: Vec::new(),
@@ -160,6 +164,12 @@ impl Conversation {
         if let Input::Device(event) | Input::Noticed(event) = &input {
             self.note(event);
         }
+        if let Input::Answer(prompt, answer) = &input {
+            if !self.is_answer(*prompt, answer.as_ref()) {
+                return Vec::new();
+            }
+            self.asked = None;
+        }
         let state = mem::replace(&mut self.state, State::Over);
         self.state = match input {
             Input::Cancel => self.abandon(state, StopReason::Cancelled),
@@ -168,6 +178,12 @@ impl Conversation {
             input => self.advance(state, input),
         };
         mem::take(&mut self.out)
+    }
+
+    /// Whether the answer is one that the open prompt takes; the prompt stays open where it is not.
+    fn is_answer(&self, prompt: PromptId, answer: Option<&Answer>) -> bool {
+        let Some((open, kind)) = &self.asked else { return false };
+        *open == prompt && answer.is_none_or(|answer| kind.takes(answer))
     }
 
     /// Whether this conversation waits for a token to be presented at such a device. The host gives an
@@ -265,7 +281,7 @@ impl Conversation {
             | State::Picking(prompt)
             | State::Choosing(prompt)
             | State::Asking(prompt, _) => {
-                self.out.push(Output::Withdraw(prompt));
+                self.withdraw(prompt);
             }
             State::Identifying(run, _) => drop(self.stop(run, reason)),
             State::Verifying(run) => drop(self.stop(run, reason)),
@@ -281,8 +297,14 @@ impl Conversation {
 
     fn ask(&mut self, prompt: Prompt) -> PromptId {
         let id = PromptId(self.number());
+        self.asked = Some((id, prompt.kind.clone()));
         self.out.push(Output::Ask(id, prompt));
         id
+    }
+
+    fn withdraw(&mut self, prompt: PromptId) {
+        self.asked = None;
+        self.out.push(Output::Withdraw(prompt));
     }
 
     fn load(&mut self, user: UserName, then: Then) -> State {

@@ -102,7 +102,7 @@ impl Conversation {
             Input::Timer(Timer::Presence(number)) if matches!(run.wait, Wait::Device(_, n) if n == number) => {
                 Course::Ended(self.stop(run, StopReason::TimedOut))
             }
-            Input::Answer(prompt, answer) => self.answered(run, prompt, answer),
+            Input::Answer(_, answer) => self.answered(run, answer),
             Input::Charged(charged) => match std::mem::replace(&mut run.wait, Wait::Work) {
                 Wait::Charge(answer) => self.charged(run, answer, charged),
                 wait => Course::Running(Run { wait, ..run }),
@@ -123,19 +123,13 @@ impl Conversation {
         }
     }
 
-    fn answered<T>(&mut self, mut run: Run<T>, prompt: PromptId, answer: Option<Answer>) -> Course<T> {
-        let Wait::Prompt(open, kind) = &run.wait else { return Course::Running(run) };
-        if *open != prompt {
-            return Course::Running(run);
-        }
+    fn answered<T>(&mut self, mut run: Run<T>, answer: Option<Answer>) -> Course<T> {
+        let Wait::Prompt(_, kind) = &run.wait else { return Course::Running(run) };
         let Some(answer) = answer else {
             // The prompt was answered, with a refusal: there is nothing to withdraw.
             run.wait = Wait::Work;
             return Course::Ended(self.stop(run, StopReason::Cancelled));
         };
-        if !kind.takes(&answer) {
-            return Course::Running(run);
-        }
         if *kind != PromptKind::Guess {
             return self.feed(run, Event::Answer(answer));
         }
@@ -213,7 +207,7 @@ impl Conversation {
     /// Stops the ceremony. Whatever it answers, it proved nothing.
     pub(super) fn stop<T>(&mut self, mut run: Run<T>, reason: StopReason) -> End<T> {
         if let Wait::Prompt(prompt, _) = run.wait {
-            self.out.push(Output::Withdraw(prompt));
+            self.withdraw(prompt);
         }
         let _ = run.ceremony.step(Event::Stop(reason));
         self.end_run(run, Err(Fall::Failure(Failure::Interrupted(reason))))

@@ -183,6 +183,20 @@ fn a_changed_action_counts_from_the_removal_after_next() {
     assert_eq!(removed(&mut watch, &world, "pcsc:a"), [Action::Terminate(session("s"))]);
 }
 
+/// Proves: RMV-04
+#[test]
+fn unlocking_with_the_same_method_brings_no_change_forward_and_with_another_one_its_own_rule() {
+    let world = World::new();
+    world.action(RemovalAction::Lock);
+    let mut watch = opened(&world);
+    world.action(RemovalAction::None);
+    watch.unlocked(&session("s"), &grant("alice", Method::Smartcard, 1, "pcsc:a"), &world);
+    assert_eq!(watch.get(&session("s")).unwrap().next, RemovalAction::Lock);
+    world.set("alice", Method::Fido2, RemovalAction::Logoff, ReaderLoss::Remove);
+    watch.unlocked(&session("s"), &grant("alice", Method::Fido2, 2, "pcsc:b"), &world);
+    assert_eq!(watch.get(&session("s")).unwrap().next, RemovalAction::Logoff);
+}
+
 /// Every sequence of up to six policy changes and removals, against the sentence taken literally.
 /// Proves: RMV-04
 #[test]

@@ -1,5 +1,6 @@
 //! Logon, unlock, re-authentication, `sudo`: a named user and the methods that are offered.
 
+use signet_authn::{DeviceChange, DeviceEvent, DeviceKind};
 use signet_policy::{FactorRequirement, MethodChoice};
 use signet_types::{DeviceId, Factor, Method};
 
@@ -141,6 +142,14 @@ fn a_try_that_is_interrupted_after_its_secret_was_given_counts() {
     stage.answer("1234");
     assert_eq!(stage.log, ["?card-pin", "token-removed", "?method[smartcard,password]"]);
     assert_eq!(stage.alice().failures(Method::Smartcard).count, 1);
+    // With no other method the card is waited for; the empty reader is not asked again.
+    let mut stage = with_card();
+    stage.alice().rules = without(&[Method::Password]);
+    stage.insert_quietly("pcsc:a", Token::new(1));
+    stage.begin(named("alice"));
+    stage.ghosts.insert(device("pcsc:a"));
+    stage.answer("1234");
+    assert_eq!(stage.log, ["?card-pin", "token-removed", "present-token"]);
 }
 
 #[test]
@@ -156,6 +165,12 @@ fn a_card_pulled_while_the_pin_is_asked_withdraws_the_prompt_and_counts_nothing(
     stage.feed(Input::Answer(withdrawn, Some(signet_authn::Answer::Secret(secret))));
     assert_eq!(stage.asked(), Some("method"));
     assert!(stage.charges.is_empty());
+    // Nor does it answer another method's prompt.
+    stage.answer("password");
+    let secret = signet_types::Secret::try_from("right".to_owned()).unwrap();
+    stage.feed(Input::Answer(withdrawn, Some(signet_authn::Answer::Secret(secret))));
+    assert_eq!((stage.asked(), stage.charges.len()), (Some("password"), 0));
+    stage.cancel();
     // Put back while the choice is open, it starts at once.
     stage.insert("pcsc:a", Token::new(1));
     assert_eq!(stage.asked(), Some("card-pin"));
@@ -210,6 +225,28 @@ fn a_wrong_card_that_lies_there_from_the_start_leaves_the_choice() {
     assert_eq!(stage.log.last().unwrap(), "present-token", "the same card is not asked again");
     stage.insert("pcsc:a", Token::new(1));
     assert_eq!(stage.asked(), Some("card-pin"));
+    // Another conversation owned the event of the right one: it is there when it is chosen.
+    let mut stage = with_card();
+    stage.insert_quietly("pcsc:a", Token::new(20));
+    stage.begin(named("alice"));
+    stage.insert_quietly("pcsc:a", Token::new(1));
+    let (at, kind, change) = (device("pcsc:a"), DeviceKind::Pcsc, DeviceChange::Inserted);
+    stage.feed(Input::Noticed(DeviceEvent { device: at, kind, change }));
+    stage.answer("smartcard");
+    assert_eq!(stage.asked(), Some("card-pin"));
+}
+
+#[test]
+fn the_timer_of_an_earlier_wait_ends_no_later_one() {
+    let mut stage = with_card();
+    stage.begin(named("alice"));
+    stage.answer("smartcard");
+    let first = stage.timers.iter().copied().find(|t| presence(*t)).unwrap();
+    stage.insert("pcsc:a", Token::new(20));
+    stage.feed(Input::Timer(first));
+    assert_eq!(stage.log.last().unwrap(), "present-token", "it is still waited for");
+    stage.time_out(presence);
+    assert_eq!(stage.asked(), Some("method"));
 }
 
 /// Proves: AUT-04
@@ -437,6 +474,12 @@ fn what_broke_is_no_denial() {
     stage.begin(named("alice"));
     assert_eq!(stage.ended(), ("unavailable", "device-fault"));
     assert_eq!(stage.end.as_ref().unwrap().facts().faults.len(), 1);
+    // After a try it is one: a fault must not make a failed try look like none.
+    stage.trouble = None;
+    stage.begin(named("alice"));
+    stage.trouble = Some(Trouble::Devices);
+    stage.answer("0000");
+    assert_eq!(stage.ended(), ("denied", "device-fault"));
 }
 
 /// The same prompts, tellings and end for a name that nobody has and for one that has a password.

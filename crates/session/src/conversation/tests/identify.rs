@@ -92,6 +92,18 @@ fn several_cards_are_a_choice_with_the_name_as_the_way_out() {
     assert_eq!(stage.log[1..], ["token-removed", "?card-pin"]);
 }
 
+#[test]
+fn an_answer_that_the_prompt_does_not_take_leaves_it_open() {
+    let mut stage = with_card();
+    stage.insert_quietly("pcsc:a", Token::new(20));
+    stage.insert_quietly("pcsc:b", Token::new(1));
+    stage.begin(unnamed());
+    stage.answer("pcsc:c");
+    assert_eq!((stage.asked(), stage.log.len()), (Some("device"), 1));
+    stage.answer("pcsc:a");
+    assert_eq!(stage.asked(), Some("card-pin"));
+}
+
 /// Proves: AUT-04
 #[test]
 fn a_card_that_is_not_enrolled_is_an_error_and_the_name_is_asked() {

@@ -247,6 +247,18 @@ fn a_method_that_policy_disables_while_it_is_enrolled_is_not_stored() {
 }
 
 #[test]
+fn a_user_who_is_deleted_while_he_enrols_enrols_nothing() {
+    let mut stage = Stage::new(vec![]);
+    stage.insert_quietly("pcsc:a", Token::new(1));
+    start(&mut stage, ENROLL);
+    stage.answer("right");
+    let changes = stage.changes;
+    stage.people.remove(&user("alice"));
+    stage.answer("1234");
+    assert_eq!((stage.ended(), stage.changes), (("denied", "not-authenticated"), changes));
+}
+
+#[test]
 fn a_method_that_is_missing_or_needs_another_seat_is_not_enrolled() {
     let mut stage = Stage::new(vec![]);
     start(&mut stage, Purpose::Enroll(Method::Totp));
