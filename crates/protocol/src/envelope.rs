@@ -123,8 +123,8 @@ impl<'de> Visitor<'de> for RequestVisitor {
             match key.as_str() {
                 "method" => once(&mut method, map.next_value()?, "method")?,
                 "parameters" => {
-                    let value: Option<Map<String, Value>> = map.next_value()?;
-                    once(&mut parameters, value.unwrap_or_default(), "parameters")?;
+                    let value: Option<Parameters> = map.next_value()?;
+                    once(&mut parameters, value.unwrap_or_default().0, "parameters")?;
                 }
                 "more" => once(&mut more, map.next_value()?, "more")?,
                 "oneway" => once(&mut oneway, map.next_value()?, "oneway")?,
@@ -137,6 +137,36 @@ impl<'de> Visitor<'de> for RequestVisitor {
             more: more.unwrap_or_default(),
             oneway: oneway.unwrap_or_default(),
         })
+    }
+}
+
+/// Parameters, none of them given twice.
+#[derive(Default)]
+struct Parameters(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Parameters {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ParametersVisitor)
+    }
+}
+
+struct ParametersVisitor;
+
+impl<'de> Visitor<'de> for ParametersVisitor {
+    type Value = Parameters;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with the parameters")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parameters, A::Error> {
+        let mut parameters = Map::new();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if parameters.insert(name, value).is_some() {
+                return Err(de::Error::custom("a parameter is given twice"));
+            }
+        }
+        Ok(Parameters(parameters))
     }
 }
 

@@ -61,6 +61,7 @@ fn a_second_member_of_the_same_name_is_refused() {
     for text in [
         r#"{"method":"io.signet.Session.List","method":"io.signet.Policy.Reload"}"#,
         r#"{"method":"io.signet.Policy.Reload","parameters":{},"parameters":{}}"#,
+        r#"{"method":"io.signet.Session.Lock","parameters":{"session":"c1","session":"c2"}}"#,
     ] {
         assert!(Request::parse(text.as_bytes()).is_err(), "{text}");
     }
