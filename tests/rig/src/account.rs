@@ -47,7 +47,8 @@ pub fn add_system_user(name: &str) -> Result<u32, RigError> {
     user_id(name)
 }
 
-fn user_id(name: &str) -> Result<u32, RigError> {
+/// The id of a user.
+pub fn user_id(name: &str) -> Result<u32, RigError> {
     let id = run(Command::new("id").args(["--user", "--", name]), "coreutils")?;
     id.trim().parse().map_err(|_| RigError::Refused { command: format!("id --user {name}"), reply: id })
 }

@@ -40,6 +40,12 @@ impl CardSimulator {
         Ok(Self { _process: process, socket })
     }
 
+    /// Where its command socket is.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        self.socket.path()
+    }
+
     /// Puts the card in; returns when vpcd has it. pcscd shows it up to 0.4 s later.
     pub fn insert(&self, name: &str) -> Result<(), RigError> {
         self.send(&format!("insert {name}")).map(drop)

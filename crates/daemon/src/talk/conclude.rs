@@ -18,9 +18,12 @@ use crate::{
 impl Talk {
     pub(super) fn store(&mut self, change: Change) {
         let daemon = Rc::clone(&self.daemon);
-        let origin = origin_class(self.conversation.borrow().request().origin);
+        let (origin, purpose) = {
+            let conversation = self.conversation.borrow();
+            (origin_class(conversation.request().origin), conversation.request().purpose)
+        };
         self.wait_for(async move {
-            let stored = daemon.stored(move |records| apply(records, change, origin)).await;
+            let stored = daemon.stored(move |records| apply(records, change, origin, purpose)).await;
             let stored = stored.map_err(|error| {
                 tracing::warn!(%error, "a change was not stored");
                 match error {
@@ -60,12 +63,14 @@ fn apply(
     records: &Records,
     change: Change,
     origin: signet_store::Origin,
+    purpose: Purpose,
 ) -> Result<Option<CredentialId>, StoreError> {
     match change {
         Change::Grant(GrantRecord { grant, used, clear }) => records.succeed(Success {
             user: grant.user().clone(),
             used: used.into_iter().map(|used| (used.credential, used.data)).collect(),
-            last_method: grant.method(),
+            // The password that was asked for before a card was enrolled is not what the person logs on with.
+            last_method: (purpose == Purpose::Authenticate).then(|| grant.method()),
             clear: clear.into_iter().collect(),
             origin,
             at: grant.at(),
