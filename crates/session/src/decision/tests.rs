@@ -280,6 +280,9 @@ fn a_grant_hangs_on_the_last_token_and_says_what_was_proven() {
     let pieces = [piece(Method::Fido2, false, true, 1), piece(Method::Password, true, false, 1)];
     let Verdict::Grant(grant) = verdict(plan, &pieces) else { panic!("granted") };
     assert_eq!((grant.method(), grant.credential()), (Method::Fido2, Some(id(2))));
+    let finger = Piece { is: true, ..piece(Method::Fingerprint, false, false, 1) };
+    let Verdict::Grant(last) = verdict(plan, &[finger, pieces[1]]) else { panic!("granted") };
+    assert_eq!((last.method(), last.credential()), (Method::Password, None), "without a token the last one");
     assert_eq!(grant.factors(), Factor::Knowledge | Factor::Possession);
     assert_eq!(grant.assurance(), Assurance::TwoFactor);
     assert_eq!((grant.user().as_str(), grant.service().as_str()), ("alice", "login"));

@@ -237,6 +237,19 @@ fn a_wrong_card_that_lies_there_from_the_start_leaves_the_choice() {
 }
 
 #[test]
+fn wrong_cards_without_end_come_to_an_end() {
+    let mut stage = with_card();
+    stage.alice().rules = without(&[Method::Password]);
+    stage.begin(named("alice"));
+    for _ in 0..16 {
+        stage.insert("pcsc:a", Token::new(20));
+        assert_eq!(stage.log.last().unwrap(), "present-token");
+    }
+    stage.insert("pcsc:a", Token::new(20));
+    assert_eq!((stage.ended(), stage.charges.len()), (("denied", "wrong-token"), 0));
+}
+
+#[test]
 fn the_timer_of_an_earlier_wait_ends_no_later_one() {
     let mut stage = with_card();
     stage.begin(named("alice"));
