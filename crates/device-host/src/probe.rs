@@ -51,7 +51,10 @@ pub(crate) fn run(probe: Probe) {
         Probe::Internet => UdpSocket::bind("127.0.0.1:0").map(drop),
         Probe::Program => Err(Command::new("/bin/true").exec()),
         Probe::Trace => nix::sys::ptrace::traceme().map_err(Into::into),
-        Probe::File => fs::write("/tmp/signet-device-host-probe", b"x"),
+        Probe::File => {
+            let path = format!("/tmp/signet-device-host-probe-{}", std::process::id());
+            fs::File::create_new(&path).and_then(|_| fs::remove_file(&path))
+        }
         Probe::Panic => {
             let worker = thread::Builder::new().spawn(panic_with_a_secret);
             worker.and_then(|worker| worker.join().map_err(|_| io::Error::other("the thread alone ended")))
