@@ -45,15 +45,15 @@ impl Typist {
     /// Starts the program with its streams in our hands.
     pub fn start(command: &mut Command) -> Result<Self, E2eError> {
         let program = format!("{command:?}");
-        let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = streams.spawn().map_err(io(format!("cannot start {program}")))?;
+        // One pipe for both streams, so that prompts and messages keep their order.
+        let (reader, writer) = std::io::pipe().map_err(io("cannot make a pipe"))?;
+        let second = writer.try_clone().map_err(io("cannot share a pipe"))?;
+        let streams = command.stdin(Stdio::piped()).stdout(writer).stderr(second);
+        let child = streams.spawn().map_err(io(format!("cannot start {program}")))?;
+        // The command holds the pipe's writing ends; they must go for the end to be seen.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let (sender, output) = channel();
-        if let Some(stdout) = child.stdout.take() {
-            pass_on(stdout, sender.clone());
-        }
-        if let Some(stderr) = child.stderr.take() {
-            pass_on(stderr, sender);
-        }
+        pass_on(reader, sender);
         Ok(Self { program, child, output, said: String::new(), read: 0 })
     }
 
@@ -76,11 +76,16 @@ impl Typist {
     /// Waits for a prompt and answers it.
     pub fn answer(&mut self, prompt: &str, answer: &str) -> Result<(), E2eError> {
         self.wait_for(prompt)?;
+        // Nothing that is typed here is echoed: the reader of what was said sees where it was typed.
+        self.said.push_str("(typed)\n");
+        self.read = self.said.len();
         let typed = format!("{answer}\n");
         let stdin = self.child.stdin.as_mut();
-        let written = stdin.map_or(Ok(()), |stdin| stdin.write_all(typed.as_bytes()).and_then(|()| stdin.flush()));
+        let written =
+            stdin.map_or(Ok(()), |stdin| stdin.write_all(typed.as_bytes()).and_then(|()| stdin.flush()));
         // A program that has ended meanwhile is judged by how it ended.
-        written.or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+        written
+            .or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
             .map_err(io("cannot type"))
     }
 

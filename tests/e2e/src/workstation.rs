@@ -96,14 +96,19 @@ impl Workstation {
         self.until("the token's state in 'signetctl status'", || {
             let status = signetctl(&["--json", "status"])?.output().map_err(io("cannot run signetctl"))?;
             let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
-            let devices = status.get("devices").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+            let devices =
+                status.get("devices").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
             let held = devices.iter().any(|device| device.get("token_present") == Some(&true.into()));
             Ok(held == present && !devices.is_empty())
         })
     }
 
     /// Asks again until something is so, for ten seconds at most.
-    pub fn until(&self, what: &str, mut is_so: impl FnMut() -> Result<bool, E2eError>) -> Result<(), E2eError> {
+    pub fn until(
+        &self,
+        what: &str,
+        mut is_so: impl FnMut() -> Result<bool, E2eError>,
+    ) -> Result<(), E2eError> {
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {
             if is_so()? {
@@ -111,7 +116,11 @@ impl Workstation {
             }
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        Err(E2eError::Silent { program: "the workstation".into(), wanted: what.into(), said: self.signetd.log() })
+        Err(E2eError::Silent {
+            program: "the workstation".into(),
+            wanted: what.into(),
+            said: self.signetd.log(),
+        })
     }
 
     /// Tries to authenticate by PAM, answering prompts.

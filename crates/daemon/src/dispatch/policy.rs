@@ -7,8 +7,11 @@ use signet_protocol::{
     Method as Call, Refusal,
     wire::{policy as wire, service},
 };
-use signet_store::audit::{Detail, Entry};
-use signet_types::Method;
+use signet_store::{
+    Records, StoreError,
+    audit::{Detail, Entry},
+};
+use signet_types::{Method, UserName};
 
 use crate::{
     access::{self, Subject},
@@ -132,33 +135,27 @@ pub(super) async fn show(daemon: &Daemon, peer: Peer) -> Result<wire::Shown, Ref
 
 /// The users whom a policy would keep out (ENA-03).
 async fn lockouts(daemon: &Rc<Daemon>, policy: &Policy) -> Vec<wire::Lockout> {
-    let enrolments = daemon
-        .stored(|records| {
-            let mut enrolments = Vec::new();
-            for user in records.users()? {
-                let enrolled: BTreeSet<_> = records.credentials(&user)?.iter().map(|c| c.method).collect();
-                enrolments.push((user, enrolled));
-            }
-            Ok(enrolments)
-        })
-        .await;
-    let enrolments = match enrolments {
-        Ok(enrolments) => enrolments,
+    // The directory may be slow: it is asked where the store is, away from everybody else.
+    let users =
+        daemon.stored(|records| records.users()?.into_iter().map(|user| enrolments(records, user)).collect());
+    match users.await {
+        Ok(users) => {
+            let users: Vec<UserEnrolments> = users;
+            let found = check_lockouts(policy, users).into_iter();
+            found.map(|lockout| wire::Lockout { reason: lockout.to_string(), user: lockout.user }).collect()
+        }
         Err(error) => {
             tracing::error!(%error, "who would be locked out cannot be told");
-            return Vec::new();
+            Vec::new()
         }
-    };
-    let users = enrolments.into_iter().map(|(user, enrolled)| {
-        let account = accounts::by_name(&user).ok().flatten();
-        let groups = account.and_then(|account| daemon::groups(&account).ok()).unwrap_or_default();
-        UserEnrolments { user, groups, enrolled, identifier_only: BTreeSet::new() }
-    });
-    let found = check_lockouts(policy, users.collect::<Vec<_>>());
-    found
-        .into_iter()
-        .map(|lockout| wire::Lockout { reason: lockout.to_string(), user: lockout.user })
-        .collect()
+    }
+}
+
+fn enrolments(records: &Records, user: UserName) -> Result<UserEnrolments, StoreError> {
+    let enrolled = records.credentials(&user)?.iter().map(|credential| credential.method).collect();
+    let account = accounts::by_name(&user).ok().flatten();
+    let groups = account.and_then(|account| daemon::groups(&account).ok()).unwrap_or_default();
+    Ok(UserEnrolments { user, groups, enrolled, identifier_only: BTreeSet::new() })
 }
 
 fn finding(finding: &signet_policy::Finding) -> wire::Finding {

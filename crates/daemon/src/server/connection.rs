@@ -50,9 +50,10 @@ pub(super) async fn run(
                 Ok(next) => next,
                 Err(_) => Next::End,
             },
-            Next::End => return,
+            Next::End => break,
         };
     }
+    connection.leave().await;
 }
 
 struct Served {
@@ -116,6 +117,13 @@ impl Served {
         call.map_or(Next::End, Next::Call)
     }
 
+    /// Ends the open conversation, if there is one: it is recorded as given up, not forgotten.
+    async fn leave(&mut self) {
+        if let Some(talk) = self.talk.take() {
+            talk.abandon().await;
+        }
+    }
+
     async fn answer(&mut self, call: Request) -> Next {
         let Request { invocation, more, oneway } = call;
         let invocation = match invocation {
@@ -129,6 +137,7 @@ impl Served {
             Invocation::Respond(respond) => self.respond(respond).await,
             Invocation::Cancel(cancel) => self.cancel(oneway, &cancel).await,
             invocation if invocation.method().streams() => {
+                self.leave().await;
                 match Talk::start(&self.daemon, self.peer, invocation).await {
                     Ok(talk) => self.stream(talk).await,
                     Err(refusal) => self.refuse(oneway, refusal).await,

@@ -67,10 +67,9 @@ fn shell(station: &Workstation) -> Result<(), E2eError> {
         "PATH={directory}:$PATH; card() {{ printf '%s\\n' \"$*\" | nc -NU {}; }}; PS1='signet demo # '",
         station.cards.socket().display()
     );
-    std::fs::write("/run/signet-demo.rc", card).map_err(|source| E2eError::Io {
-        what: "cannot write the shell's start file".into(),
-        source,
-    })?;
-    let status = Command::new("bash").args(["--rcfile", "/run/signet-demo.rc", "-i"]).stdin(Stdio::inherit()).status();
+    std::fs::write("/run/signet-demo.rc", card)
+        .map_err(|source| E2eError::Io { what: "cannot write the shell's start file".into(), source })?;
+    let status =
+        Command::new("bash").args(["--rcfile", "/run/signet-demo.rc", "-i"]).stdin(Stdio::inherit()).status();
     status.map(drop).map_err(|source| E2eError::Io { what: "cannot start a shell".into(), source })
 }

@@ -18,7 +18,12 @@ fn enrol(station: &Workstation, report: &mut Report) -> Result<(), E2eError> {
     for (user, pin) in [("alice", "471108"), ("bob", "081147")] {
         station.insert(user)?;
         let typed = station.enroll(user, pin)?;
-        report.tried(&format!("{user} enrols a card: password first, then the card's PIN"), Wanted::Granted, "", &typed);
+        report.tried(
+            &format!("{user} enrols a card: password first, then the card's PIN"),
+            Wanted::Granted,
+            "",
+            &typed,
+        );
         station.remove()?;
     }
     let typed = station.ctl(&["list", "--user", "alice"], &[])?;
@@ -54,13 +59,23 @@ fn unlock(station: &Workstation, report: &mut Report) -> Result<(), E2eError> {
 fn refusals(station: &Workstation, report: &mut Report) -> Result<(), E2eError> {
     let answers = [("PIN", "000000"), ("Spend one", "yes"), ("PIN", "471108")];
     let typed = station.authenticate("alice", &answers)?;
-    report.tried("a wrong PIN is told; the last tries are spent only if she says so", Wanted::Granted, "Wrong PIN", &typed);
+    report.tried(
+        "a wrong PIN is told; the last tries are spent only if she says so",
+        Wanted::Granted,
+        "Wrong PIN",
+        &typed,
+    );
     let typed = station.set_policy("[method.smartcard]\nenabled = false\n")?;
     report.tried("the administrator disables smart cards", Wanted::Granted, "", &typed);
     let typed = station.ctl(&["verify", "smartcard", "--user", "alice"], &[])?;
     report.tried("alice's card opens nothing now, and she is told why", Wanted::Refused, "disabled", &typed);
     let typed = station.set_policy("[method.smartcard]\nenable = true\n")?;
-    report.tried("a policy with a misspelt key is refused; the last one stays", Wanted::Refused, "enabled", &typed);
+    report.tried(
+        "a policy with a misspelt key is refused; the last one stays",
+        Wanted::Refused,
+        "enabled",
+        &typed,
+    );
     let typed = station.set_policy("[session]\nunlock_by_token = true\n")?;
     report.tried("smart cards are enabled again", Wanted::Granted, "", &typed);
     let typed = station.authenticate("alice", &[("PIN", "471108")])?;
