@@ -135,7 +135,7 @@ impl Workstation {
         operations: &[&str],
         answers: &[(&str, &str)],
     ) -> Result<Typed, E2eError> {
-        Typist::run(Command::new("pamtester").args([service, user]).args(operations), answers)
+        Typist::run(pamtester().args([service, user]).args(operations), answers)
     }
 
     /// Logs a user on by PAM and opens the logind session `session`, which stays open.
@@ -144,7 +144,7 @@ impl Workstation {
         self.logind.local_session(session, user, uid)?;
         let variable = format!("XDG_SESSION_ID={session}");
         Typist::run(
-            Command::new("pamtester").args(["-E", &variable, SERVICE, user]).args([
+            pamtester().args(["-E", &variable, SERVICE, user]).args([
                 "authenticate",
                 "acct_mgmt",
                 "open_session",
@@ -177,6 +177,13 @@ impl Workstation {
     pub fn await_locked(&self, session: &str, locked: bool) -> Result<(), E2eError> {
         self.until("the session's LockedHint", || Ok(self.logind.is_locked(session)? == locked))
     }
+}
+
+/// `pamtester`, line by line as on a terminal: it would hold messages back behind later prompts.
+fn pamtester() -> Command {
+    let mut command = Command::new("stdbuf");
+    command.args(["--output=L", "pamtester"]);
+    command
 }
 
 fn write_files(setup: &Setup<'_>) -> Result<(), E2eError> {

@@ -18,7 +18,9 @@ fn enrolled() -> Workstation {
 fn a_wrong_pin_is_told_and_may_be_tried_again() {
     in_sandbox("a_wrong_pin_is_told_and_may_be_tried_again", || {
         let station = enrolled();
-        let typed = station.authenticate("alice", &[("PIN", "000000"), ("Spend one", "yes"), ("PIN", "471108")]).unwrap();
+        let typed = station
+            .authenticate("alice", &[("PIN", "000000"), ("Spend one", "yes"), ("PIN", "471108")])
+            .unwrap();
         assert!(typed.granted(), "the second, right PIN was refused: {}", typed.said);
         assert!(typed.said.contains("Wrong PIN"), "{}", typed.said);
         assert_eq!(station.cards.tries("alice").unwrap(), 3, "a right PIN gives all tries back");
@@ -34,7 +36,11 @@ fn the_last_two_tries_of_a_card_are_not_spent_unasked() {
         let station = enrolled();
         let typed = station.authenticate("alice", &[("PIN", "000000"), ("Spend one", "no")]).unwrap();
         assert!(!typed.granted(), "{}", typed.said);
-        assert_eq!(station.cards.tries("alice").unwrap(), 2, "a second try was spent without being asked for");
+        assert_eq!(
+            station.cards.tries("alice").unwrap(),
+            2,
+            "a second try was spent without being asked for"
+        );
     });
 }
 
@@ -118,7 +124,12 @@ fn no_secret_is_logged() {
         let station = Workstation::start(&Setup { log_level: "trace", ..Setup::default() }).unwrap();
         station.insert("alice").unwrap();
         assert!(station.enroll("alice", "471108").unwrap().granted());
-        assert!(station.authenticate("alice", &[("PIN", "000777"), ("Spend one", "yes"), ("PIN", "471108")]).unwrap().granted());
+        assert!(
+            station
+                .authenticate("alice", &[("PIN", "000777"), ("Spend one", "yes"), ("PIN", "471108")])
+                .unwrap()
+                .granted()
+        );
         let audit = std::fs::read_to_string("/var/lib/signet/audit.jsonl").unwrap();
         for secret in ["471108", "000777", "alice-pw"] {
             assert!(!station.signetd.log().contains(secret), "{secret} is in the log");

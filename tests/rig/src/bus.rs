@@ -17,7 +17,7 @@ impl SystemBus {
             r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
-  <type>system</type>
+  <type>session</type>
   <listen>unix:path={SOCKET}</listen>
   <auth>EXTERNAL</auth>
   <policy context="default">
