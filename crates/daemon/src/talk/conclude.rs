@@ -78,13 +78,14 @@ fn apply(
         Change::Insert { user, method, enrolled, replaces } => {
             let credential = credential(records, user, method, enrolled)?;
             let id = credential.id;
-            records.enroll(credential, replaces)?;
+            records.enroll(credential, replaces, origin)?;
             return Ok(Some(id));
         }
         Change::Replace { user, credential, enrolled } => {
             let old = records.credential(credential)?.filter(|old| old.user == user);
             let old = old.ok_or(StoreError::NoCredential { id: credential })?;
-            records.update(Credential { data: enrolled.data, kind: enrolled.kind, ..old })?;
+            let changed = Credential { data: enrolled.data, kind: enrolled.kind, ..old };
+            records.enroll(changed, vec![credential], origin)?;
         }
         Change::Delete { user, credential } => match records.credential(credential)? {
             Some(old) if old.user == user => drop(records.delete(credential)?),

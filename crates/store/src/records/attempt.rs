@@ -76,12 +76,22 @@ impl Records {
         })
     }
 
-    /// Adds a credential in the place of others of the same user; all or nothing (ENR-09).
+    /// Adds a credential in the place of others of the same user, and forgets the user's failures with
+    /// its method from this origin: who enrols has proven himself. All or nothing (ENR-09).
     ///
     /// # Errors
     /// As [`Records::insert`]; [`StoreError::Mismatch`] where one to be replaced is another user's.
-    pub fn enroll(&self, credential: Credential, replaces: Vec<CredentialId>) -> Result<(), StoreError> {
+    pub fn enroll(
+        &self,
+        credential: Credential,
+        replaces: Vec<CredentialId>,
+        origin: Origin,
+    ) -> Result<(), StoreError> {
         self.write(move |draft| {
+            let counter = model::counter_key(&credential.user, credential.method, &origin);
+            if draft.get(Tree::Counter, &counter)?.is_some() {
+                draft.delete(Tree::Counter, counter);
+            }
             for id in replaces {
                 let old = draft.credential(id)?;
                 if old.user != credential.user {
