@@ -151,17 +151,27 @@ fn token(method: Method) -> &'static str {
 }
 
 impl fmt::Display for UserMessage {
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each message")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAuthenticated => write!(f, "Authentication failed."),
             Self::BadUserName => write!(f, "This is not a valid user name."),
             Self::UnknownToken => {
-                write!(f, "This card is not enrolled. Log on another way and enrol it with 'signetctl enroll'.")
+                write!(
+                    f,
+                    "This card is not enrolled. Log on another way and enrol it with 'signetctl enroll'."
+                )
             }
-            Self::TokenOfAnotherUser => write!(f, "This card cannot be used here: it belongs to another user."),
-            Self::WrongToken => write!(f, "This is not your enrolled card. Present the one that you enrolled."),
+            Self::TokenOfAnotherUser => {
+                write!(f, "This card cannot be used here: it belongs to another user.")
+            }
+            Self::WrongToken => {
+                write!(f, "This is not your enrolled card. Present the one that you enrolled.")
+            }
             Self::PresentToken(method) => write!(f, "Present your {}.", token(*method)),
-            Self::TokenRemoved => write!(f, "The card was removed too early. Present it again and leave it in place."),
+            Self::TokenRemoved => {
+                write!(f, "The card was removed too early. Present it again and leave it in place.")
+            }
             Self::WrongPin { left: None } => write!(f, "Wrong PIN."),
             Self::WrongPin { left: Some(left) } => write!(f, "Wrong PIN. The card allows {left} more tries."),
             Self::WrongPassword => write!(f, "Wrong password."),
@@ -171,18 +181,28 @@ impl fmt::Display for UserMessage {
                  are asked whether to spend one, or use another method."
             ),
             Self::PinBlocked => {
-                write!(f, "The card's PIN is blocked. Your card's issuer can unblock it; use another method meanwhile.")
+                write!(
+                    f,
+                    "The card's PIN is blocked. Your card's issuer can unblock it; use another method meanwhile."
+                )
             }
             Self::PinRefused(violation) => write!(f, "This PIN is not allowed: {violation}."),
             Self::ConfirmationDiffers => write!(f, "The two entries differ. Try again."),
-            Self::CertificateExpired(at) => write!(f, "The card's certificate expired on {at}. Ask for a new card."),
+            Self::CertificateExpired(at) => {
+                write!(f, "The card's certificate expired on {at}. Ask for a new card.")
+            }
             Self::CertificateNotYetValid(at) => {
                 write!(f, "The card's certificate is valid only from {at}. Check this computer's clock.")
             }
             Self::CertificateUntrusted => {
-                write!(f, "The card's certificate was not issued by an authority that this workstation trusts.")
+                write!(
+                    f,
+                    "The card's certificate was not issued by an authority that this workstation trusts."
+                )
             }
-            Self::TokenUnusable => write!(f, "This card has neither a key nor a stable identifier that Signet can use."),
+            Self::TokenUnusable => {
+                write!(f, "This card has neither a key nor a stable identifier that Signet can use.")
+            }
             Self::IdentifierRandom => write!(
                 f,
                 "This card shows a new random identifier each time, so it cannot be recognised. Use another card."
@@ -198,16 +218,29 @@ impl fmt::Display for UserMessage {
                  (pin_type = signet). Use another card or ask your administrator."
             ),
             Self::MethodDisabled(method) => {
-                write!(f, "The method '{method}' is disabled by policy. Use another method or ask your administrator.")
+                write!(
+                    f,
+                    "The method '{method}' is disabled by policy. Use another method or ask your administrator."
+                )
             }
-            Self::MethodNotEnrolled(method) => write!(f, "The method '{method}' is not enrolled for this user."),
+            Self::MethodNotEnrolled(method) => {
+                write!(f, "The method '{method}' is not enrolled for this user.")
+            }
             Self::MethodUnavailable(method) => {
-                write!(f, "The method '{method}' is not available now. 'signetctl doctor' tells what is missing.")
+                write!(
+                    f,
+                    "The method '{method}' is not available now. 'signetctl doctor' tells what is missing."
+                )
             }
             Self::NoMethodLeft => {
-                write!(f, "No method is available for this logon. Ask your administrator, or use the console's rescue account.")
+                write!(
+                    f,
+                    "No method is available for this logon. Ask your administrator, or use the console's rescue account."
+                )
             }
-            Self::DeviceFault => write!(f, "The reader failed. Try again; 'signetctl doctor' tells what is wrong."),
+            Self::DeviceFault => {
+                write!(f, "The reader failed. Try again; 'signetctl doctor' tells what is wrong.")
+            }
             Self::TimedOut => write!(f, "This took too long. Try again."),
             Self::Cancelled => write!(f, "Cancelled."),
             Self::TryLater { seconds } => write!(f, "Too many failures. Try again in {seconds} s."),
@@ -217,7 +250,10 @@ impl fmt::Display for UserMessage {
             }
             Self::NotPermitted => write!(f, "You are not allowed to do this. Ask your administrator."),
             Self::LastOfRequiredMethod(method) => {
-                write!(f, "This is the last credential of '{method}', which policy requires. Enrol another one first.")
+                write!(
+                    f,
+                    "This is the last credential of '{method}', which policy requires. Enrol another one first."
+                )
             }
             Self::AlreadyEnrolled(method) => write!(f, "'{method}' is enrolled already."),
             Self::Enrolled(method) => write!(f, "Enrolled: {method}."),

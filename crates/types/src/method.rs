@@ -78,7 +78,9 @@ impl fmt::Display for Method {
 
 /// A word that names no method.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown method; known are smartcard, proximity, fido2, fingerprint, challenge, password, totp, recovery, code")]
+#[error(
+    "unknown method; known are smartcard, proximity, fido2, fingerprint, challenge, password, totp, recovery, code"
+)]
 pub struct UnknownMethod;
 
 impl FromStr for Method {

@@ -13,7 +13,10 @@ fn secret(text: &str) -> Secret {
 fn a_pin_is_refused_with_the_rule_it_breaks() {
     let rule = PinRule::new(6, CharacterSet::Numeric).unwrap();
     assert_eq!(rule.check(&secret("12345")), Err(PinViolation::TooShort { min: 6 }));
-    assert_eq!(rule.check(&secret("12345a")), Err(PinViolation::Character { allowed: CharacterSet::Numeric }));
+    assert_eq!(
+        rule.check(&secret("12345a")),
+        Err(PinViolation::Character { allowed: CharacterSet::Numeric })
+    );
     assert_eq!(rule.check(&secret(&"1".repeat(65))), Err(PinViolation::TooLong { max: 64 }));
     assert_eq!(rule.check(&secret("123456")), Ok(()));
     let rule = PinRule::new(4, CharacterSet::Alphanumeric).unwrap();
@@ -42,7 +45,8 @@ fn a_secret_prints_nothing_of_itself() {
 
 #[test]
 fn user_names_that_break_files_paths_or_options_are_refused() {
-    for bad in ["", "a:b", "a\nb", "../etc", "a/b", "-rf", ".ssh", "a b", "\u{202e}a", "A", &"a".repeat(257)] {
+    for bad in ["", "a:b", "a\nb", "../etc", "a/b", "-rf", ".ssh", "a b", "\u{202e}a", "A", &"a".repeat(257)]
+    {
         assert!(bad.parse::<UserName>().is_err(), "{bad:?}");
     }
     for good in ["alice", "_apt", "a.b@example.org", "0day", "x-y_z"] {

@@ -190,15 +190,14 @@ fn write_files(setup: &Setup<'_>) -> Result<(), E2eError> {
     let module = library()?;
     let module = module.display();
     let lines = ["auth", "account", "password", "session"];
-    let text: String = lines.iter().map(|group| format!("{group} required {module}\n")).collect();
-    account::pam_service(SERVICE, &text)?;
+    account::pam_service(SERVICE, &lines.map(|group| format!("{group} required {module}")).join("\n"))?;
     account::pam_service("signet-password", include_str!("../../../packaging/pam.d/signet-password"))?;
     fs::create_dir_all("/etc/signet").map_err(io("cannot make /etc/signet"))?;
     let config = format!(
-        "{}\ndevice_host = {:?}\npassword_check = {:?}\n",
+        "{}\ndevice_host = '{}'\npassword_check = '{}'\n",
         setup.config,
-        program("signet-device-host", "signet-device-host")?,
-        program("signet-password-check", "signet-port-pam")?,
+        program("signet-device-host", "signet-device-host")?.display(),
+        program("signet-password-check", "signet-port-pam")?.display(),
     );
     fs::write("/etc/signet/signet.toml", config).map_err(io("cannot write signet.toml"))?;
     fs::write("/etc/signet/policy.toml", setup.policy).map_err(io("cannot write policy.toml"))?;
