@@ -1,5 +1,5 @@
 use std::{
-    fs::File,
+    fs::{self, File},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
@@ -31,6 +31,8 @@ pub(super) const CONF: &str = "conf";
 /// the disk's cache nor the file's length, and `conf` is never synced. So here
 /// - nothing is flushed behind our back (`flush_every_ms(None)`), and after every flush comes an
 ///   `fdatasync` on a descriptor of our own, before anybody is told that the data is durable;
+/// - a snapshot that was being written when the power or the process went is removed first, as
+///   sled would take it for a damaged one and refuse to open;
 /// - after opening or creating, `conf`, `db`, the directory and its parent are synced;
 /// - values stay below sled's limit for blob files, which are never synced;
 /// - concurrent commits share one flush.
@@ -57,6 +59,7 @@ impl SledStore {
                 return Err(EngineError::Damaged(format!("the file {name} is missing")));
             }
         }
+        remove_unfinished_snapshots(directory)?;
         Self::start(directory, cache_bytes)
     }
 
@@ -160,6 +163,27 @@ impl Drop for SledStore {
             let _ = self.sync();
         }
     }
+}
+
+/// Removes what a kill or a power cut left of a snapshot that sled was writing. It writes one at
+/// each opening and names it when it is whole, but takes the unfinished file for a snapshot too,
+/// finds its checksum wrong, and refuses to open for ever.
+fn remove_unfinished_snapshots(directory: &Path) -> Result<(), EngineError> {
+    let failed = |e| EngineError::io("remove an unfinished snapshot of the store", e);
+    let lock = File::open(directory.join(DB)).map_err(failed)?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        // It is another process that is writing it.
+        return Err(EngineError::InUse);
+    }
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Our own descriptor of sled's log.

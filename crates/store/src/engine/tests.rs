@@ -207,6 +207,21 @@ fn a_store_that_was_closed_opens_at_once() {
     });
 }
 
+/// Killed while it opens, sled leaves a part of a snapshot, and would never open again.
+#[test]
+fn a_snapshot_that_was_cut_off_does_not_stop_sled() {
+    let (root, store) = new(EngineKind::Sled);
+    put(&*store, Tree::Profile, b"a", b"1");
+    let store = reopen(EngineKind::Sled, &root, store);
+    drop(store);
+    let directory = root.path().join("store");
+    for bytes in [&b""[..], b"n\x02\0", &[1; 111]] {
+        fs::write(directory.join("snap.00000000FFFFFFFF.generating"), bytes).unwrap();
+        let store = open_engine(EngineKind::Sled, &directory, CACHE).unwrap();
+        assert_eq!(store.get(Tree::Profile, b"a").unwrap().unwrap(), b"1");
+    }
+}
+
 #[test]
 fn files_of_both_engines_in_one_directory_are_refused() {
     each(|kind| {
