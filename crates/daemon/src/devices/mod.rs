@@ -19,7 +19,7 @@ pub(crate) use host::HostProgram;
 
 /// The longest wait for an answer of the device host, which has shorter limits of its own.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// Events kept for a listener that is slow; one that missed more looks at [`Devices::present`].
+/// Events kept for a listener that is slow; one that missed more looks at [`Devices::tokens`].
 const BACKLOG: usize = 256;
 
 /// The devices, shared by all tasks of the daemon's one thread.
