@@ -29,18 +29,21 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps
-deps: ## install what building and testing needs (Debian packages, cargo-deny, the Python varlink client)
+deps: packages ## install what everything needs (Debian packages, cargo-deny, the Python varlink client)
+	@if [ "$$($(CARGO) deny --version 2>/dev/null)" = "cargo-deny $(DENY_VERSION)" ]; then \
+	    echo "deps: cargo-deny $(DENY_VERSION) is installed"; \
+	else echo "deps: building cargo-deny $(DENY_VERSION) (some minutes)"; \
+	    $(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --quiet; fi
+	@$(MAKE) $(TARGET_DIR)/python/.varlink
+
+.PHONY: packages
+packages: ## install the Debian packages that building, testing and the demo need
 	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
 	    echo "deps: installing" $$missing; \
 	    $(SUDO) apt-get update -qq; \
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing </dev/null; \
 	else echo "deps: all Debian packages are installed"; fi
-	@if [ "$$($(CARGO) deny --version 2>/dev/null)" = "cargo-deny $(DENY_VERSION)" ]; then \
-	    echo "deps: cargo-deny $(DENY_VERSION) is installed"; \
-	else echo "deps: building cargo-deny $(DENY_VERSION) (some minutes)"; \
-	    $(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --quiet; fi
-	@$(MAKE) $(TARGET_DIR)/python/.varlink
 
 # The foreign client of the wire tests.
 $(TARGET_DIR)/python/.varlink:
@@ -60,7 +63,7 @@ third-party-piv:
 	$(CARGO) build $(THIRD_PARTY)
 
 .PHONY: test
-test: build ## run every test; those that need root (private namespaces) run through sudo where we are not
+test: packages build $(TARGET_DIR)/python/.varlink ## run every test; those that need root (private namespaces) run through sudo where we are not
 	$(AS_ROOT) $(CARGO) test --workspace --locked --no-fail-fast
 	$(AS_ROOT) $(CARGO) test $(THIRD_PARTY) --no-fail-fast
 
@@ -87,12 +90,12 @@ requirements: ## each requirement and the tests that prove it
 	@$(CARGO) run --quiet --locked --package signet-check -- requirements --table
 
 .PHONY: demo
-demo: ## a smart card opens, locks and re-opens a session, with simulated hardware
-	$(CARGO) build --workspace --locked --quiet
+demo: packages ## a smart card opens, locks and re-opens a session, with simulated hardware
+	$(CARGO) build --workspace --locked
 	@$(SUDO) $(TARGET_DIR)/debug/signet-demo
 
 .PHONY: bench
-bench: ## the figures of the README, each against its peer
+bench: packages ## the figures of the README, each against its peer
 	$(CARGO) build --workspace --release --locked --quiet
 	@$(SUDO) env CARGO="$(CARGO)" benches/run
 
