@@ -73,6 +73,7 @@ impl Talk {
             events: VecDeque::new(),
             inputs,
             prompt: None,
+            shown: None,
             over: false,
             _entry: entry,
         };

@@ -46,6 +46,8 @@ pub(crate) struct Talk {
     events: VecDeque<Event>,
     inputs: mpsc::UnboundedReceiver<Input>,
     prompt: Option<(PromptId, Prompt)>,
+    /// The prompt that the client has been shown and has not answered yet.
+    shown: Option<PromptId>,
     over: bool,
     _entry: Entry,
 }
@@ -84,10 +86,14 @@ impl Talk {
     /// The next event for the client. May be dropped and called again without losing anything.
     pub(crate) async fn next(&mut self) -> Event {
         loop {
-            match self.events.pop_front() {
-                Some(event) => return event,
-                None => self.turn().await,
+            let Some(event) = self.events.pop_front() else {
+                self.turn().await;
+                continue;
+            };
+            if matches!(event, Event::Prompt(_)) {
+                self.shown = self.prompt.as_ref().map(|(id, _)| *id);
             }
+            return event;
         }
     }
 
@@ -130,14 +136,22 @@ impl Talk {
         }
     }
 
-    /// Takes the client's answer to the open prompt; without one the prompt is cancelled.
+    /// Takes the client's answer to the prompt that it was shown; without one the open prompt is cancelled.
+    /// An answer to a prompt that was withdrawn meanwhile (a card was presented while a name was being
+    /// typed) is thrown away: it must not be taken for the PIN that is asked for now.
     pub(crate) fn respond(&mut self, answer: Option<SecretText>) -> Result<(), Refusal> {
+        let shown = self.shown.take().ok_or(authentication::Error::NoPromptOpen {})?;
+        if answer.is_some() && self.prompt.as_ref().is_none_or(|(open, _)| *open != shown) {
+            return Ok(());
+        }
         let Some((id, prompt)) = self.prompt.take() else {
-            return Err(authentication::Error::NoPromptOpen {}.into());
+            self.cancel();
+            return Ok(());
         };
         let answer = match answer.map(|text| parse(&prompt.kind, text)).transpose() {
             Ok(answer) => answer,
             Err(allowed) => {
+                self.shown = Some(shown);
                 self.prompt = Some((id, prompt));
                 return Err(authentication::Error::BadAnswer { allowed }.into());
             }
