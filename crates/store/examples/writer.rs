@@ -2,7 +2,7 @@
 //! acknowledged: the other half of the crash tests.
 //!
 //! `writer ENGINE ROOT STEPS [FROM ..]`: one thread for each FROM, which does the steps from that
-//! number on, STEPS of them (0 means for ever). Reports `ready`, then `THREAD STEP` for each step.
+//! number on, STEPS of them (0 means for ever); a FROM of `-` leaves its thread out. Reports `ready`, then `THREAD STEP` for each step.
 
 #[path = "../tests/workload/mod.rs"]
 mod workload;
@@ -27,6 +27,7 @@ fn main() -> Result<(), Failure> {
     thread::scope(|scope| {
         let threads: Vec<_> = (0u8..)
             .zip(from)
+            .filter(|(_, from)| *from != "-")
             .map(|(thread, from)| {
                 let records = &records;
                 scope.spawn(move || -> Result<(), Failure> {

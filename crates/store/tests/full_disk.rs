@@ -18,12 +18,12 @@ use std::{fs, path::Path, process::Command};
 use signet_store::{EngineKind, Records};
 use workload::{location, run_step, steps_found, writer};
 
-/// Fills the disk twice, the second time with a start on the full disk, and copies it to one with
-/// room. `$1` mount point, `$2` results, `$3` writer, `$4` engine.
+/// Fills the disk twice, the second time as another thread and with a start on the full disk, where
+/// a small step may still find room, and copies it to one with room. `$1` mount point, `$2` results, `$3` writer, `$4` engine.
 const SCRIPT: &str = r#"
 mount -t tmpfs -o size=3m,mode=700 tmpfs "$1" || exit 99
 "$3" "$4" "$1" 0 0 > "$2/acknowledged" 2> "$2/error"
-"$3" "$4" "$1" 100000 100000 > "$2/again" 2> "$2/error-again"
+"$3" "$4" "$1" 0 - 0 > "$2/again" 2> "$2/error-again"
 cp -a "$1" "$2/copy"
 "#;
 
@@ -50,16 +50,16 @@ fn a_full_disk_is_survived(engine: EngineKind) {
     for error in ["error", "error-again"] {
         assert!(read(error).contains("Engine(Full)"), "{engine}: {error}: {}", read(error));
     }
-    let acknowledged = u32::try_from(read("acknowledged").lines().skip(1).count()).unwrap();
-    assert!(acknowledged > 50, "{engine}: the disk was not full from the beginning: {acknowledged}");
-    assert!(!read("again").contains(' '), "{engine}: nothing is acknowledged on a full disk");
+    let count = |name: &str| u32::try_from(read(name).lines().filter(|l| l.contains(' ')).count()).unwrap();
+    let acknowledged = [count("acknowledged"), count("again")];
+    assert!(acknowledged[0] > 50, "{engine}: the disk was not full from the beginning: {acknowledged:?}");
     let place = location(engine, &results.path().join("copy"));
     let records = Records::open(&place).unwrap();
-    let steps = steps_found(&records, 0, acknowledged).unwrap();
-    println!("{engine}: {acknowledged} acknowledged steps, {steps} found");
-    run_step(&records, 0, steps).unwrap();
+    let steps = [0, 1].map(|n| steps_found(&records, n, acknowledged[usize::from(n)]).unwrap());
+    println!("{engine}: {acknowledged:?} acknowledged steps, {steps:?} found");
+    run_step(&records, 0, steps[0]).unwrap();
     drop(records);
-    assert_eq!(steps_found(&Records::open(&place).unwrap(), 0, steps + 1).unwrap(), steps + 1);
+    assert_eq!(steps_found(&Records::open(&place).unwrap(), 0, steps[0] + 1).unwrap(), steps[0] + 1);
 }
 
 /// Proves: LCK-02
