@@ -10,7 +10,7 @@ use signet_types::{CredentialId, ServiceName, UserName};
 use crate::{
     accounts::{self, Account, AccountsUnavailable},
     daemon::Daemon,
-    server::Peer,
+    peer::Peer,
 };
 
 /// Whom a call is about.

@@ -10,6 +10,7 @@ mod devices;
 mod dispatch;
 mod lanes;
 mod logind;
+mod peer;
 mod policy_files;
 mod profiles;
 mod server;

@@ -17,7 +17,7 @@ use signet_types::Secret;
 use crate::{
     access::{self, Subject},
     daemon::Daemon,
-    server::Peer,
+    peer::Peer,
 };
 
 /// Most audit entries in one reply; a reply is bounded like every message.

@@ -11,7 +11,7 @@ use signet_types::{CredentialId, Method};
 use crate::{
     access::{self, Subject},
     daemon::Daemon,
-    server::Peer,
+    peer::Peer,
 };
 
 /// The longest description in characters.

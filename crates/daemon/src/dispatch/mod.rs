@@ -20,7 +20,7 @@ pub(crate) use policy::reload as reload_policy;
 use crate::{
     access::{self, Subject},
     daemon::Daemon,
-    server::Peer,
+    peer::Peer,
 };
 
 /// Answers a call whose method does not stream.

@@ -17,8 +17,8 @@ use crate::{
     access::{self, Subject},
     accounts,
     daemon::{self, Daemon, now},
+    peer::Peer,
     policy_files::{self, PolicyLoadError},
-    server::Peer,
 };
 
 pub(super) async fn explain(

@@ -13,7 +13,7 @@ use crate::{
     access::{self, Subject},
     accounts,
     daemon::Daemon,
-    server::Peer,
+    peer::Peer,
 };
 
 pub(super) async fn opened(

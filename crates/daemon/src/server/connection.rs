@@ -10,8 +10,8 @@ use signet_protocol::{
 use tokio::{sync::oneshot, time::Instant};
 use zlink::{Connection, Reply, connection::socket::Socket};
 
-use super::{Peer, Place, bounds::Bounded};
-use crate::{daemon::Daemon, talk::Talk};
+use super::{Place, bounds::Bounded};
+use crate::{daemon::Daemon, peer::Peer, talk::Talk};
 
 type Read = zlink::connection::ReadConnection<<Bounded as Socket>::ReadHalf>;
 type Write = zlink::connection::WriteConnection<<Bounded as Socket>::WriteHalf>;

@@ -18,16 +18,7 @@ use tokio::{
 };
 use zlink::connection::socket::FetchPeerCredentials;
 
-use crate::{config::Limits, daemon::Daemon};
-
-/// The process at the other end, as the kernel tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Peer {
-    /// The effective uid when it connected.
-    pub(crate) uid: u32,
-    /// Its process id then; for the audit record only.
-    pub(crate) pid: i32,
-}
+use crate::{config::Limits, daemon::Daemon, peer::Peer};
 
 /// Binds the socket; only one daemon may hold the directory.
 pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {

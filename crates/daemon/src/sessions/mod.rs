@@ -22,7 +22,7 @@ use crate::{
     accounts,
     daemon::{self, Daemon, now},
     logind::LogindError,
-    server::Peer,
+    peer::Peer,
 };
 
 /// Grants that a session may still be opened with.

@@ -20,7 +20,7 @@ use crate::{
     access::{self, Subject},
     arbiter::Arbiter,
     daemon::Daemon,
-    server::Peer,
+    peer::Peer,
 };
 
 /// Conversations that one uid other than root may have open, and all together.

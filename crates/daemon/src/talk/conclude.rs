@@ -11,8 +11,8 @@ use signet_types::{CredentialId, Method, UserMessage, UserName};
 use super::{Done, Talk};
 use crate::{
     daemon::{Daemon, now},
+    peer::Peer,
     profiles::origin_class,
-    server::Peer,
 };
 
 impl Talk {

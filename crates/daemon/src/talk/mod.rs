@@ -30,7 +30,7 @@ use crate::{
     arbiter::Entry,
     daemon::{Daemon, now},
     devices::Leased,
-    server::Peer,
+    peer::Peer,
 };
 
 /// One conversation. It ends, and gives back all that it holds, when it is dropped.
