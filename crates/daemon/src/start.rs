@@ -14,7 +14,7 @@ use signet_authn::Authenticator;
 use signet_policy::PolicySlot;
 use signet_session::Drivers;
 use signet_store::{
-    ExportError, KeySource, Location, Presence, Records, StoreError,
+    EngineError, ExportError, KeySource, Location, Presence, Records, StoreError,
     audit::{AuditError, AuditLog, AuditPlace, Entry},
 };
 use signet_types::{Secret, SecretTooLong};
@@ -50,7 +50,7 @@ pub(crate) enum StartError {
     )]
     Policy(#[from] PolicyLoadError),
     /// The store.
-    #[error("the store is refused; nobody is let in by a store that cannot be believed")]
+    #[error("the store is refused; nobody is let in by a store that cannot be believed{}", advice(.0))]
     Store(#[from] StoreError),
     /// The audit record.
     #[error("the audit record is refused")]
@@ -78,6 +78,16 @@ pub(crate) enum StartError {
         #[source]
         source: io::Error,
     },
+}
+
+/// What to do about damage that the engine itself finds; all other errors of the store say it themselves.
+fn advice(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Engine(EngineError::Damaged(_) | EngineError::Missing { .. }) => {
+            ". Put its newest files back, or import the newest export ('signetd --import FILE')"
+        }
+        _ => "",
+    }
 }
 
 /// Runs the daemon until it is told to end.
