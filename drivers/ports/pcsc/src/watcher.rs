@@ -52,7 +52,9 @@ fn watch(table: &Table, context: &Context) -> Error {
             Err(error) => return error,
         };
         follow(table, &names, &mut known, &mut states);
-        table.health(if known.is_empty() { service::no_reader() } else { Health::Ready });
+        if known.is_empty() {
+            table.health(service::no_reader());
+        }
         match context.get_status_change(LIST_AGAIN, &mut states) {
             Ok(()) | Err(Error::Timeout) => unknown = 0,
             // A reader went between the two calls; the next list says so.
@@ -69,6 +71,10 @@ fn watch(table: &Table, context: &Context) -> Error {
                 table.seen(device, name, Seat::read(state.event_state(), state.event_count()));
             }
             state.sync_current_state();
+        }
+        // Only now: who hears that all is well takes what was told until then for all that there is.
+        if !known.is_empty() {
+            table.health(Health::Ready);
         }
     }
 }
