@@ -1,5 +1,5 @@
 //! Cards and readers that go wrong in the middle: nobody gets in by it, and the next logon works.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod common;
 
@@ -72,7 +72,9 @@ fn a_card_pulled_at_any_apdu_opens_nothing() {
         let all = apdus_of_a_logon(&station);
         assert!(all > 3, "{all} APDUs");
         for at in 1..=all {
-            station.cards.yank_mid_apdu(at).unwrap();
+            // Without an answer, or with the first half of one.
+            let half = if at % 2 == 0 { " partial" } else { "" };
+            station.cards.send(&format!("yank-mid-apdu {at}{half}")).unwrap();
             let told = card_logon("alice", "471108");
             let pulled = station.cards.send("present").unwrap() != "alice";
             assert!(!(told.granted() && pulled), "granted without the card, pulled at APDU {at}: {told:?}");

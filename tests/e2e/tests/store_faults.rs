@@ -1,5 +1,5 @@
 //! The running system with a store that is damaged, old, empty or gone: nobody is let in by it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::{fs, path::Path, process::Command};
 
@@ -161,8 +161,8 @@ fn an_acknowledged_enrolment_survives_a_crash() {
         for engine in ENGINES {
             station.signetd.kill();
             let text = fs::read_to_string("/etc/signet/signet.toml").unwrap();
-            let rest: String =
-                text.lines().filter(|l| !l.starts_with("engine")).map(|l| format!("{l}\n")).collect();
+            let rest: Vec<_> = text.lines().filter(|line| !line.starts_with("engine")).collect();
+            let rest = rest.join("\n");
             fs::write("/etc/signet/signet.toml", format!("{}\n{rest}", setup_for(engine))).unwrap();
             for file in ["store", "store.mark", "store.key", "audit.jsonl", "audit.mark"] {
                 let path = Path::new(STATE).join(file);

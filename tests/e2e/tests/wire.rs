@@ -1,5 +1,5 @@
 //! The socket of the running daemon against everything that may come over it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod common;
 
@@ -83,7 +83,8 @@ fn wrong_calls_are_refused_by_name() {
         let told = owner.start(&start);
         assert!(told.asks("password"), "{told:?}");
         let foreign = json!({"conversation": owner.conversation(), "answer": "bob-pw"});
-        let unknown = json!({"conversation": "0123456789abcdef0123456789abcdef", "answer": "x"});
+        let unknown = owner.conversation().chars().rev().collect::<String>();
+        let unknown = json!({"conversation": unknown, "answer": "bob-pw"});
         for (method, parameters, more, expected) in [
             ("io.signet.Authentication.Grant", json!({}), false, "MethodNotFound"),
             ("io.signet.Backdoor.Open", json!({}), false, "NotFound"),
@@ -95,7 +96,7 @@ fn wrong_calls_are_refused_by_name() {
             (START, json!("bob"), true, "closed"),
             (START, start.clone(), false, "ExpectedMore"),
             (RESPOND, foreign, true, "UnknownConversation"),
-            (RESPOND, unknown, true, ""),
+            (RESPOND, unknown, true, "Conversation"),
         ] {
             let error = Line::open().error_of(method, &parameters, more);
             assert!(
@@ -205,7 +206,7 @@ fn ten_thousand_silent_connections_keep_nobody_out() {
     });
 }
 
-/// PyPI's varlink, written by others from the specification, finds its way.
+/// The Python client `varlink`, written by others from the specification, finds its way.
 #[test]
 fn a_foreign_client_finds_its_way() {
     in_sandbox("a_foreign_client_finds_its_way", || {

@@ -1,5 +1,11 @@
 //! A connection to signetd that says anything: what the typed client would not send, and what it would.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "tests; each of them uses a part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests; each of them uses a part"
+)]
 
 use std::{
     io::{Read, Write},
@@ -124,7 +130,7 @@ impl Line {
                 return told;
             }
             let parameters = &reply["parameters"];
-            self.conversation = parameters["conversation"].as_str().unwrap().to_owned();
+            parameters["conversation"].as_str().unwrap().clone_into(&mut self.conversation);
             let event = &parameters["event"];
             let code = |part: &str| event[part]["code"].as_str().map(str::to_owned);
             for part in ["notice", "prompt", "outcome"] {
