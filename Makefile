@@ -96,8 +96,10 @@ demo: packages ## a smart card opens, locks and re-opens a session, with simulat
 
 .PHONY: bench
 bench: packages ## the figures of the README, each against its peer
-	$(CARGO) build --workspace --release --locked --quiet
-	@$(SUDO) env CARGO="$(CARGO)" benches/run
+	$(CARGO) build --release --locked --quiet --package signet-daemon --package signet-device-host \
+	    --package signet-port-pam --package signet-pam --package signet-ctl \
+	    --package signet-sim-card --package signet-sim-logind --package signet-e2e
+	@$(SUDO) env CARGO_TARGET_DIR="$(TARGET_DIR)" SIGNET_BENCH_FULL="$(SIGNET_BENCH_FULL)" benches/run
 
 .PHONY: fuzz
 fuzz: ## a short run of every fuzz target
