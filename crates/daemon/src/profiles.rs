@@ -69,7 +69,7 @@ impl Daemon {
         let (credentials, profile, counters) = self
             .stored(move |records| {
                 let credentials = records.credentials(&name)?;
-                Ok((credentials, records.profile(&name)?, counters(records, &name, &class)?))
+                Ok((credentials, records.profile(&name)?, counters(records, &name, &class, now())?))
             })
             .await?;
         let credentials = if known { credentials } else { Vec::new() };
@@ -123,11 +123,15 @@ fn count(before: Option<Counter>, rule: &LockoutRule, now: Timestamp) -> (Option
             (Some(Counter { failures: after.count, first, last: after.last }), Charged::Taken(after))
         }
         // A clock that went back starts the wait again, or it would last until the clock caught up.
-        refused => {
-            let rebased = before.zip(failed.rebased(now));
-            (rebased.map(|(counter, rebased)| Counter { last: rebased.last, ..counter }), refused)
-        }
+        refused => (restarted(before, now), refused),
     }
+}
+
+/// The counter whose wait starts again because the clock went back; `None` where it did not.
+fn restarted(before: Option<Counter>, now: Timestamp) -> Option<Counter> {
+    let counter = before?;
+    let rebased = failures(&counter).rebased(now)?;
+    Some(Counter { last: rebased.last, ..counter })
 }
 
 fn effective(policy: &Policy, user: &UserName) -> Result<(bool, Effective), AccountsUnavailable> {
@@ -162,13 +166,20 @@ fn counters(
     records: &Records,
     user: &UserName,
     class: &signet_store::Origin,
+    now: Timestamp,
 ) -> Result<BTreeMap<Method, Failures>, StoreError> {
     let entries = records.counters(user)?;
-    Ok(entries
-        .iter()
-        .filter(|entry| entry.origin == *class)
-        .map(|e| (e.method, failures(&e.counter)))
-        .collect())
+    let mut counters = BTreeMap::new();
+    for entry in entries.into_iter().filter(|entry| entry.origin == *class) {
+        let found = failures(&entry.counter);
+        let rebased = found.rebased(now);
+        if rebased.is_some() {
+            // Whoever has to wait is told so without being charged: only here is his counter written.
+            records.charge_if(user, entry.method, class, move |before| restarted(before, now))?;
+        }
+        counters.insert(entry.method, rebased.unwrap_or(found));
+    }
+    Ok(counters)
 }
 
 fn summary(credential: signet_store::Credential) -> Credential {
