@@ -189,8 +189,6 @@ fn device_host(station: &Workstation) -> u32 {
 }
 
 /// pcscd or the device host dies while a PIN is asked for: a no, and then everything is as before.
-///
-/// Proves: MET-02, RMV-07
 #[test]
 fn a_death_below_an_open_prompt_is_a_no() {
     in_sandbox("a_death_below_an_open_prompt_is_a_no", || {
