@@ -171,10 +171,8 @@ impl Drop for SledStore {
 fn remove_unfinished_snapshots(directory: &Path) -> Result<(), EngineError> {
     let failed = |e| EngineError::io("remove an unfinished snapshot of the store", e);
     let lock = File::open(directory.join(DB)).map_err(failed)?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
-        // It is another process that is writing it.
-        return Err(EngineError::InUse);
-    }
+    // While it is held, it is another process that is writing it.
+    let _held = Held::take(&lock).ok_or(EngineError::InUse)?;
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
@@ -197,16 +195,35 @@ impl Log {
 
 impl Drop for Log {
     /// sled's threads hold its files, and with them the lock, a little longer than its handle
-    /// lives: who opens the store again at once would find it in use. Nothing tells when they are
-    /// done but the lock itself, and waiting for that without an end would hang on a process that
-    /// was faster. So the lock is tried, for two seconds at most.
+    /// lives: who opens the store again at once would find it in use.
     fn drop(&mut self) {
+        drop(Held::take(&self.0));
+    }
+}
+
+/// The lock of a store's log, for a moment.
+struct Held<'a>(&'a File);
+
+impl<'a> Held<'a> {
+    /// Takes the lock. Who holds it may be about to let go: sled's threads after its handle, a child
+    /// between fork and exec. Nothing tells when but the lock itself, and to wait for it without an
+    /// end would hang on a daemon that runs. So it is tried, for two seconds at most.
+    fn take(file: &'a File) -> Option<Self> {
         for _ in 0..2_000 {
-            if flock(&self.0, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
-                return;
+            if flock(file, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
+                return Some(Self(file));
             }
             thread::sleep(Duration::from_millis(1));
         }
+        None
+    }
+}
+
+impl Drop for Held<'_> {
+    /// Closing would not do: a child that was forked meanwhile shares the lock until it execs.
+    fn drop(&mut self) {
+        // A lock that was not taken (a file system without locks) cannot be given back.
+        let _ = flock(self.0, FlockOperation::Unlock);
     }
 }
 
