@@ -63,8 +63,7 @@ macro_rules! methods {
 
             /// Parses a call.
             pub fn parse(method: &str, parameters: Map<String, Value>) -> Result<Self, Error> {
-                let known = Method::find(method)
-                    .ok_or_else(|| Error::MethodNotFound { method: method.to_owned() })?;
+                let known = Method::find(method).ok_or_else(|| unknown(method))?;
                 match known {
                     $(Method::$variant => <$call as Call>::from_parameters(parameters).map(Self::$variant),)+
                 }
@@ -108,6 +107,15 @@ methods! {
     Unlock = "io.signet.Session.Unlock", session::Unlock;
     GetInfo = "org.varlink.service.GetInfo", service::GetInfo;
     GetInterfaceDescription = "org.varlink.service.GetInterfaceDescription", service::GetInterfaceDescription;
+}
+
+/// What is unknown of a name: its interface, or only the method in it.
+fn unknown(method: &str) -> Error {
+    let interface = method.rsplit_once('.').map_or("", |(interface, _)| interface);
+    match crate::interfaces::find(interface) {
+        Some(_) => Error::MethodNotFound { method: method.to_owned() },
+        None => Error::InterfaceNotFound { interface: interface.to_owned() },
+    }
 }
 
 impl Method {

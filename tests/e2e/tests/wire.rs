@@ -87,8 +87,8 @@ fn wrong_calls_are_refused_by_name() {
         let unknown = json!({"conversation": unknown, "answer": "bob-pw"});
         for (method, parameters, more, expected) in [
             ("io.signet.Authentication.Grant", json!({}), false, "MethodNotFound"),
-            ("io.signet.Backdoor.Open", json!({}), false, "NotFound"),
-            ("Start", json!({}), false, "NotFound"),
+            ("io.signet.Backdoor.Open", json!({}), false, "InterfaceNotFound"),
+            ("Start", json!({}), false, "InterfaceNotFound"),
             (START, json!({"service": 7, "user": "bob"}), true, "InvalidParameter"),
             (START, json!({"service": "signet-try", "user": ["bob"]}), true, "InvalidParameter"),
             (START, json!({"service": "../../etc/passwd", "user": "bob"}), true, "InvalidParameter"),

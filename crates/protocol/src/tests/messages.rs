@@ -89,6 +89,9 @@ fn an_unknown_method_is_answered_and_not_a_fault() {
     let request = Request::parse(br#"{"method":"io.signet.Admin.Shutdown"}"#).unwrap();
     let method = "io.signet.Admin.Shutdown".to_owned();
     assert_eq!(request.invocation, Err(service::Error::MethodNotFound { method }));
+    let request = Request::parse(br#"{"method":"io.signet.None.Shutdown"}"#).unwrap();
+    let interface = "io.signet.None".to_owned();
+    assert_eq!(request.invocation, Err(service::Error::InterfaceNotFound { interface }));
 }
 
 #[test]
