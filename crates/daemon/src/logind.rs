@@ -18,6 +18,9 @@ pub(crate) enum LogindError {
     NotLocked(Duration),
 }
 
+/// How logind says that a process is in no session.
+const NO_SESSION: &str = "org.freedesktop.login1.NoSessionForPID";
+
 #[proxy(
     interface = "org.freedesktop.login1.Manager",
     default_service = "org.freedesktop.login1",
@@ -90,6 +93,9 @@ impl Logind {
     /// (AUT-09). A process outside of every session is a login program or a service of this
     /// machine if no user has logged in above it; otherwise nothing vouches for the seat.
     pub(crate) async fn origin(&self, pid: i32) -> Origin {
+        if belongs_to_no_login(pid) && !is_under_users(pid) {
+            return Origin::Local;
+        }
         match self.session_of(pid).await {
             Ok(Some(session)) => match self.is_local(&session).await {
                 Ok(true) => Origin::Local,
@@ -115,8 +121,7 @@ impl Logind {
         let manager = self.manager().await?;
         let path = match manager.get_session_by_pid(pid).await {
             Ok(path) => path,
-            // logind's answer is an error by name: the process is in no session.
-            Err(zbus::Error::MethodError(..)) => return Ok(None),
+            Err(zbus::Error::MethodError(name, ..)) if name == NO_SESSION => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let session = SessionProxy::builder(manager.inner().connection()).path(path).build().await?;
@@ -185,4 +190,11 @@ impl Logind {
 fn belongs_to_no_login(pid: i32) -> bool {
     let loginuid = std::fs::read_to_string(format!("/proc/{pid}/loginuid"));
     loginuid.is_ok_and(|uid| uid.trim() == u32::MAX.to_string())
+}
+
+/// Whether systemd keeps this process under a user's slice, where all sessions are (cgroups(7)). What
+/// cannot be read counts as under one: then logind is asked.
+fn is_under_users(pid: i32) -> bool {
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup"));
+    groups.map_or(true, |groups| groups.lines().any(|line| line.contains("/user.slice/")))
 }
