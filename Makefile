@@ -71,7 +71,7 @@ test: packages build $(TARGET_DIR)/python/.varlink ## run every test; those that
 MANIFESTS := Cargo.toml simulators/third-party-piv/Cargo.toml fuzz/Cargo.toml
 .PHONY: check
 check: ## formatting, clippy, docs, dependency directions, requirements, what documents point to, cargo-deny
-	@for manifest in $(MANIFESTS); do $(CARGO) fmt --manifest-path $$manifest --check; done
+	@for manifest in $(MANIFESTS); do $(CARGO) fmt --all --manifest-path $$manifest --check; done
 	$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	$(CARGO) run --quiet --locked --package signet-check -- directions
@@ -107,7 +107,7 @@ fuzz: ## a short run of every fuzz target
 
 .PHONY: fmt
 fmt: ## format the code
-	@for manifest in $(MANIFESTS); do $(CARGO) fmt --manifest-path $$manifest; done
+	@for manifest in $(MANIFESTS); do $(CARGO) fmt --all --manifest-path $$manifest; done
 
 .PHONY: release
 release: ## build the programs for installation

@@ -85,8 +85,8 @@ static ENROLLED: OnceLock<Vec<Vec<EnrolledCredential>>> = OnceLock::new();
 const PROOF: (u8, u8) = (0x87, 0x9A);
 
 fuzz_target!(|data: &[u8]| READERS.with_borrow_mut(|readers| {
-    let enrolled = ENROLLED
-        .get_or_init(|| readers.iter_mut().map(|reader| Host { world: reader }.enrolled()).collect());
+    let enrolled =
+        ENROLLED.get_or_init(|| readers.iter_mut().map(|reader| Host { world: reader }.enrolled()).collect());
     let Some((&choice, rest)) = data.split_first() else { return };
     let which = usize::from(choice) % readers.len();
     let reader = &mut readers[which];
@@ -128,5 +128,9 @@ fuzz_target!(|data: &[u8]| READERS.with_borrow_mut(|readers| {
         assert_eq!(reader.command, PROOF, "proven without a signature");
         assert!(!last_forged, "proven by a forged signature");
     }
-    assert!(forged || !input.is_empty() || run.ending.is_ok(), "the right card was refused: {:?}", run.ending);
+    assert!(
+        forged || !input.is_empty() || run.ending.is_ok(),
+        "the right card was refused: {:?}",
+        run.ending
+    );
 }));
