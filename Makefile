@@ -99,6 +99,7 @@ bench: packages ## the figures of the README, each against its peer
 	$(CARGO) build --release --locked --quiet --package signet-daemon --package signet-device-host \
 	    --package signet-port-pam --package signet-pam --package signet-ctl \
 	    --package signet-sim-card --package signet-sim-logind --package signet-e2e
+	$(CARGO) build --release --quiet $(THIRD_PARTY)
 	@$(SUDO) env CARGO_TARGET_DIR="$(TARGET_DIR)" SIGNET_BENCH_FULL="$(SIGNET_BENCH_FULL)" benches/run
 
 .PHONY: fuzz

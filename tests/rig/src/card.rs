@@ -77,6 +77,7 @@ impl CardSimulator {
 /// PIN is 123456.
 pub struct ThirdPartyCard {
     _process: Child,
+    authority: PathBuf,
 }
 
 impl ThirdPartyCard {
@@ -91,9 +92,16 @@ impl ThirdPartyCard {
         };
         let mut command = Command::new(program);
         command.arg("--vpcd").arg(format!("127.0.0.1:{}", pcscd.port(reader)?));
-        command.args(["--alg", algorithm, "--cn", common_name]);
+        let authority = PathBuf::from("/run/signet-rig/third-party-ca.pem");
+        command.args(["--alg", algorithm, "--cn", common_name]).arg("--ca").arg(&authority);
         let (process, _) = Child::start_ready(&mut command, "signet-sim-third-party-piv")?;
-        Ok(Self { _process: process })
+        Ok(Self { _process: process, authority })
+    }
+
+    /// The file of the authority's certificate, PEM.
+    #[must_use]
+    pub fn authority(&self) -> &Path {
+        &self.authority
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use signet_e2e::{Typist, Workstation};
-use signet_rig::account;
+use signet_rig::{ThirdPartyCard, account};
 
 use crate::{
     Fault,
@@ -20,37 +20,78 @@ const ROUNDS: usize = 25;
 const SERVICES: [(&str, bool); 4] =
     [("signet-try", true), ("bench-p11", true), ("bench-pkcs11", true), ("bench-permit", false)];
 
+/// On the project's own card, which answers at once; with its certificates in `state`.
 pub(crate) fn measure(station: &Workstation, state: &Path) -> Result<Vec<Row>, Fault> {
-    set_up_peers(state)?;
-    let rsa = on_card(station, "alice", "471108", &SERVICES)?;
-    let [signet, p11, pkcs11, floor] = rsa.as_slice() else { return Err("a service is missing".into()) };
+    set_up_peers("alice", &state.join("alice/9a.pem"), &state.join("ca.pem"))?;
+    station.insert("alice")?;
+    let mut rows = against_peers(station, "alice", "471108", "PAM authentication, RSA-2048 card")?;
+    station.remove()?;
+    station.insert("bob")?;
     let p256 = on_card(station, "bob", "081147", &[("signet-try", true), ("bench-permit", false)])?;
-    let [newer, newer_floor] = p256.as_slice() else { return Err("a service is missing".into()) };
-    let row = |figure: &str, own: &Sample, peer: &str, theirs: &Sample, target| Row {
-        figure: figure.to_owned(),
-        statistic: Statistic::Median,
-        own: own.clone(),
-        peer: (peer.to_owned(), theirs.clone()),
-        target,
-    };
-    let login = "PAM authentication, RSA-2048 card";
+    station.remove()?;
+    let [newer, floor] = p256.as_slice() else { return Err("a service is missing".into()) };
+    rows.push(row("PAM authentication, P-256 card", newer, "pamtester alone", floor, Target::None));
+    Ok(rows)
+}
+
+/// On the applet that others wrote, the one that the target was set with. Takes the reader over.
+pub(crate) fn measure_third_party(station: &Workstation) -> Result<Vec<Row>, Fault> {
+    // The simulator may be gone before it has said so.
+    let _ = station.cards.send("quit");
+    account::add_user("dave")?;
+    account::set_password("dave", "dave-pw")?;
+    let card = ThirdPartyCard::start(&station.pcscd, 0, "rsa2048", "dave")?;
+    station.pcscd.wait_for_card(0, true)?;
+    station.await_token(true)?;
+    let certificate = Path::new("/run/signet-rig/third-party-9a.pem");
+    read_certificate(certificate)?;
+    set_up_peers("dave", certificate, card.authority())?;
+    against_peers(station, "dave", "123456", "PAM authentication, RSA-2048 card by others")
+}
+
+fn row(figure: &str, own: &Sample, peer: &str, theirs: &Sample, target: Target) -> Row {
+    let (figure, peer) = (figure.to_owned(), (peer.to_owned(), theirs.clone()));
+    Row { figure, statistic: Statistic::Median, own: own.clone(), peer, target }
+}
+
+fn against_peers(station: &Workstation, user: &str, pin: &str, figure: &str) -> Result<Vec<Row>, Fault> {
+    let samples = on_card(station, user, pin, &SERVICES)?;
+    let [signet, p11, pkcs11, floor] = samples.as_slice() else { return Err("a service is missing".into()) };
     Ok(vec![
-        row(login, signet, "pam_p11", p11, Target::Ratio(0.2)),
-        row(login, signet, "pam_pkcs11", pkcs11, Target::Ratio(0.2)),
-        row(login, signet, "pamtester alone", floor, Target::None),
-        row("PAM authentication, P-256 card", newer, "pamtester alone", newer_floor, Target::None),
+        row(figure, signet, "pam_p11", p11, Target::Ratio(0.2)),
+        row(figure, signet, "pam_pkcs11", pkcs11, Target::Ratio(0.2)),
+        row(figure, signet, "pamtester alone", floor, Target::None),
     ])
 }
 
-/// Enrols the card that is put in, and measures all services in turn, so that what disturbs the
-/// machine disturbs all of them.
+/// Reads the certificate off the card in the reader, as PEM.
+fn read_certificate(to: &Path) -> Result<(), Fault> {
+    let der = to.with_extension("der");
+    let mut read = Command::new("pkcs11-tool");
+    read.args(["--module", &opensc(), "--read-object", "--type", "cert", "--id", "01", "--output-file"]);
+    let mut convert = Command::new("openssl");
+    convert.args(["x509", "-inform", "DER", "-in"]).arg(&der).arg("-out").arg(to);
+    for command in [read.arg(&der), &mut convert] {
+        let output = command.output()?;
+        if !output.status.success() {
+            return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+    }
+    Ok(())
+}
+
+fn opensc() -> String {
+    format!("/usr/lib/{}-linux-gnu/opensc-pkcs11.so", std::env::consts::ARCH)
+}
+
+/// Enrols the card that is in the reader, and measures all services in turn, so that what disturbs
+/// the machine disturbs all of them.
 fn on_card(
     station: &Workstation,
     user: &str,
     pin: &str,
     services: &[(&str, bool)],
 ) -> Result<Vec<Sample>, Fault> {
-    station.insert(user)?;
     let enrolled = station.enroll(user, pin)?;
     if !enrolled.granted() {
         return Err(format!("{user}'s card was not enrolled: {}", enrolled.said).into());
@@ -65,7 +106,6 @@ fn on_card(
             }
         }
     }
-    station.remove()?;
     Ok(times.iter().map(|times| Sample::of_times(times)).collect())
 }
 
@@ -80,18 +120,19 @@ fn authenticate(service: &str, user: &str, pin: Option<&str>) -> Result<Duration
     if typed.granted() { Ok(typed.took) } else { Err(format!("{service} for {user}: {}", typed.said).into()) }
 }
 
-fn set_up_peers(state: &Path) -> Result<(), Fault> {
-    let opensc = format!("/usr/lib/{}-linux-gnu/opensc-pkcs11.so", std::env::consts::ARCH);
+fn set_up_peers(user: &str, certificate: &Path, authority: &Path) -> Result<(), Fault> {
+    let opensc = opensc();
     account::pam_service("bench-permit", "auth required pam_permit.so\n")?;
     account::pam_service("bench-p11", &format!("auth required pam_p11.so {opensc}\n"))?;
     account::pam_service("bench-pkcs11", "auth required pam_pkcs11.so\n")?;
-    fs::create_dir_all("/home/alice/.eid")?;
-    fs::copy(state.join("alice/9a.pem"), "/home/alice/.eid/authorized_certificates")?;
+    let home = format!("/home/{user}/.eid");
+    fs::create_dir_all(&home)?;
+    fs::copy(certificate, format!("{home}/authorized_certificates"))?;
     let authorities = "/etc/pam_pkcs11/cacerts";
     for directory in [authorities, "/etc/pam_pkcs11/crls"] {
         fs::create_dir_all(directory)?;
     }
-    fs::copy(state.join("ca.pem"), format!("{authorities}/ca.pem"))?;
+    fs::copy(authority, format!("{authorities}/ca.pem"))?;
     let status = Command::new("openssl").args(["rehash", authorities]).status()?;
     if !status.success() {
         return Err(format!("openssl rehash: {status}").into());

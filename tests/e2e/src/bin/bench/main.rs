@@ -66,12 +66,13 @@ fn run() -> Result<(), Fault> {
     // The peers need the certificates of the cards, which the simulator gives with a state directory.
     drop(station.cards);
     station.cards = signet_rig::CardSimulator::start_in(&station.pcscd, 0, &CARDS, Some(state))?;
-    let parts: [Part<'_>; 5] = [
+    let parts: [Part<'_>; 6] = [
         ("a login", Box::new(|| login::measure(&station, state))),
         ("a removal", Box::new(|| removal::measure(&station))),
         ("a conversation", Box::new(talk::measure)),
         ("identifying a card", Box::new(|| identify::measure(&disk))),
         ("memory", Box::new(|| memory::measure(&disk))),
+        ("a login with the card of others", Box::new(|| login::measure_third_party(&station))),
     ];
     let (mut rows, mut missing) = (Vec::new(), 0);
     for (name, part) in parts {
@@ -85,5 +86,5 @@ fn run() -> Result<(), Fault> {
         }
     }
     print!("{}", table::text(&rows));
-    if missing == 0 { Ok(()) } else { Err(format!("{missing} of the 5 parts").into()) }
+    if missing == 0 { Ok(()) } else { Err(format!("{missing} of the 6 parts").into()) }
 }
