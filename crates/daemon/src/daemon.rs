@@ -50,8 +50,12 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_secs(since_epoch.as_secs())
 }
 
-/// The groups of an account that policy can name.
-pub(crate) fn groups(account: &Account) -> Result<Vec<GroupName>, AccountsUnavailable> {
+/// The groups of an account that policy can name. Where it names none, nobody's are looked up: a
+/// directory can be slow.
+pub(crate) fn groups(policy: &Policy, account: &Account) -> Result<Vec<GroupName>, AccountsUnavailable> {
+    if !policy.names_groups() {
+        return Ok(Vec::new());
+    }
     let names = accounts::groups(account)?;
     Ok(names.iter().filter_map(|name| name.as_str().parse().ok()).collect())
 }

@@ -58,20 +58,17 @@ impl Daemon {
         service: &ServiceName,
         origin: Origin,
     ) -> Result<UserProfile, ProfileError> {
-        let (name, policy) = (user.clone(), self.policy());
-        let looked_up = tokio::task::spawn_blocking(move || effective(&policy, &name));
-        let (known, effective) = match looked_up.await {
-            Ok(result) => result?,
-            Err(_) => return Err(AccountsUnavailable::interrupted().into()),
-        };
-        let rules = rules(&effective, service)?;
-        let (name, class) = (user.clone(), origin_class(origin));
-        let (credentials, profile, counters) = self
+        let (name, service, policy) = (user.clone(), service.clone(), self.policy());
+        let class = origin_class(origin);
+        // One trip for all that may block: the user database, certificate files, the records.
+        let (settled, credentials, profile, counters) = self
             .stored(move |records| {
-                let credentials = records.credentials(&name)?;
-                Ok((credentials, records.profile(&name)?, counters(records, &name, &class, now())?))
+                let settled = settle(&policy, &name, &service);
+                let counters = counters(records, &name, &class, now())?;
+                Ok((settled, records.credentials(&name)?, records.profile(&name)?, counters))
             })
             .await?;
+        let (known, rules) = settled?;
         let credentials = if known { credentials } else { Vec::new() };
         Ok(UserProfile {
             user: user.clone(),
@@ -85,14 +82,7 @@ impl Daemon {
 
     /// Counts a try before it is looked at, if it may be made; durable when this returns. Tries of
     /// one user are counted one after the other, so that none shares another one's charge.
-    pub(crate) async fn charge(&self, charge: &Charge, service: &ServiceName) -> Charged {
-        let rule = match self.profile(&charge.user, service, charge.origin).await {
-            Ok(profile) => profile.rules.lockout,
-            Err(error) => {
-                tracing::error!(%error, "a try could not be counted");
-                return Charged::Failed;
-            }
-        };
+    pub(crate) async fn charge(&self, charge: &Charge, rule: LockoutRule) -> Charged {
         let (name, method, class) = (charge.user.clone(), charge.method, origin_class(charge.origin));
         let counted = self
             .stored(move |records| {
@@ -134,11 +124,14 @@ fn restarted(before: Option<Counter>, now: Timestamp) -> Option<Counter> {
     Some(Counter { last: rebased.last, ..counter })
 }
 
-fn effective(policy: &Policy, user: &UserName) -> Result<(bool, Effective), AccountsUnavailable> {
-    match accounts::by_name(user)? {
-        Some(account) => Ok((true, policy.effective(user, &daemon::groups(&account)?))),
-        None => Ok((false, policy.effective(user, &[]))),
-    }
+/// Whether there is such a user, and the rules for the service.
+fn settle(policy: &Policy, user: &UserName, service: &ServiceName) -> Result<(bool, Rules), ProfileError> {
+    let account = accounts::by_name(user)?;
+    let groups = match &account {
+        Some(account) => daemon::groups(policy, account)?,
+        None => Vec::new(),
+    };
+    Ok((account.is_some(), rules(&policy.effective(user, &groups), service)?))
 }
 
 /// The rules for a service, with the certificates that policy names read in.

@@ -69,6 +69,12 @@ impl Policy {
         self.documents.get(layer)
     }
 
+    /// Whether a group has a document: if none has, nobody's groups matter.
+    #[must_use]
+    pub fn names_groups(&self) -> bool {
+        self.documents.keys().any(|layer| matches!(layer, Layer::Group(_)))
+    }
+
     /// The values in force for a user who is in these groups.
     #[must_use]
     pub fn effective(&self, user: &UserName, groups: &[GroupName]) -> Effective {

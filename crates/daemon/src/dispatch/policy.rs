@@ -36,7 +36,7 @@ pub(super) async fn explain(
     let policy = daemon.policy();
     let explained = tokio::task::spawn_blocking(move || {
         let account = accounts::by_name(&user).ok().flatten();
-        let groups = account.and_then(|account| daemon::groups(&account).ok()).unwrap_or_default();
+        let groups = account.and_then(|account| daemon::groups(&policy, &account).ok()).unwrap_or_default();
         match method {
             Some(method) => policy.explain(&user, &groups, method, call.service.as_ref()),
             None => policy.explain_everything(Some(&user), &groups),
@@ -136,8 +136,10 @@ pub(super) async fn show(daemon: &Daemon, peer: Peer) -> Result<wire::Shown, Ref
 /// The users whom a policy would keep out (ENA-03).
 async fn lockouts(daemon: &Rc<Daemon>, policy: &Policy) -> Vec<wire::Lockout> {
     // The directory may be slow: it is asked where the store is, away from everybody else.
-    let users =
-        daemon.stored(|records| records.users()?.into_iter().map(|user| enrolments(records, user)).collect());
+    let asked = policy.clone();
+    let users = daemon.stored(move |records| {
+        records.users()?.into_iter().map(|user| enrolments(records, &asked, user)).collect()
+    });
     match users.await {
         Ok(users) => {
             let users: Vec<UserEnrolments> = users;
@@ -151,10 +153,10 @@ async fn lockouts(daemon: &Rc<Daemon>, policy: &Policy) -> Vec<wire::Lockout> {
     }
 }
 
-fn enrolments(records: &Records, user: UserName) -> Result<UserEnrolments, StoreError> {
+fn enrolments(records: &Records, policy: &Policy, user: UserName) -> Result<UserEnrolments, StoreError> {
     let enrolled = records.credentials(&user)?.iter().map(|credential| credential.method).collect();
     let account = accounts::by_name(&user).ok().flatten();
-    let groups = account.and_then(|account| daemon::groups(&account).ok()).unwrap_or_default();
+    let groups = account.and_then(|account| daemon::groups(policy, &account).ok()).unwrap_or_default();
     Ok(UserEnrolments { user, groups, enrolled, identifier_only: BTreeSet::new() })
 }
 

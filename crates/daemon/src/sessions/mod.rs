@@ -122,7 +122,8 @@ impl Daemon {
         let gathered = tokio::task::spawn_blocking(move || {
             let mut around = Around { rules: HashMap::new(), locks: HashMap::new(), busy };
             for user in users {
-                let groups = accounts::by_name(&user).ok().flatten().and_then(|a| daemon::groups(&a).ok());
+                let groups =
+                    accounts::by_name(&user).ok().flatten().and_then(|a| daemon::groups(&policy, &a).ok());
                 let effective = policy.effective(&user, &groups.unwrap_or_default());
                 around.locks.insert(user.clone(), effective.session().into());
                 for method in Method::ALL.into_iter().filter(|method| method.is_token()) {
@@ -219,7 +220,7 @@ impl Daemon {
         let (policy, user) = (self.policy(), user.clone());
         let asked = tokio::task::spawn_blocking(move || {
             let account = accounts::by_name(&user).ok().flatten()?;
-            let groups = daemon::groups(&account).ok()?;
+            let groups = daemon::groups(&policy, &account).ok()?;
             Some(policy.effective(&user, &groups).session().unlock_by_token)
         });
         asked.await.ok().flatten().unwrap_or(false)

@@ -12,7 +12,7 @@ use signet_protocol::{
     Invocation, Refusal,
     wire::{authentication, enrollment, service, session},
 };
-use signet_session::{Conversation, Input, Origin, Purpose, Request};
+use signet_session::{Conversation, Input, LockoutRule, Origin, Purpose, Request};
 use signet_types::{ConversationId, GrantId, Method, ServiceName, SessionId, UserName};
 
 use super::Talk;
@@ -75,6 +75,7 @@ impl Talk {
             prompt: None,
             shown: None,
             over: false,
+            lockout: LockoutRule::default(),
             _entry: entry,
         };
         talk.feed(Input::Begin);

@@ -114,9 +114,9 @@ impl Talk {
 
     fn charge(&mut self, charge: Charge) {
         let daemon = Rc::clone(&self.daemon);
-        let service = self.conversation.borrow().request().service.clone();
+        let rule = self.lockout;
         self.wait_for(async move {
-            let charged = daemon.charge(&charge, &service).await;
+            let charged = daemon.charge(&charge, rule).await;
             Done::Fed(Input::Charged(charged))
         });
     }

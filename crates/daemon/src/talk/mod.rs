@@ -22,7 +22,7 @@ use signet_protocol::{
     Refusal, SecretText,
     wire::{Choice, Event, Kind, Notice, Outcome, authentication},
 };
-use signet_session::{CeremonyId, Conversation, Input, PromptId};
+use signet_session::{CeremonyId, Conversation, Input, LockoutRule, PromptId};
 use signet_types::{ConversationId, DeviceId, SessionId, UserMessage};
 use tokio::sync::mpsc;
 
@@ -49,6 +49,8 @@ pub(crate) struct Talk {
     /// The prompt that the client has been shown and has not answered yet.
     shown: Option<PromptId>,
     over: bool,
+    /// When failures lock out, by the rules that were loaded last.
+    lockout: LockoutRule,
     _entry: Entry,
 }
 
@@ -112,7 +114,12 @@ impl Talk {
             else => std::future::pending().await,
         };
         match done {
-            Ok(Done::Fed(input)) => self.feed(input),
+            Ok(Done::Fed(input)) => {
+                if let Input::Profile(Some(profile)) = &input {
+                    self.lockout = profile.rules.lockout;
+                }
+                self.feed(input);
+            }
             Ok(Done::Opened(ceremony, device, opened)) => self.opened(ceremony, device, opened),
             Ok(Done::Concluded(outcome)) => {
                 self.events.push_back(Event::Outcome(*outcome));
