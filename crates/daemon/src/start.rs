@@ -116,7 +116,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), StartError> {
     );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(8)
+        // A directory that hangs must not keep others from the store.
+        .max_blocking_threads(32)
         .build()
         .map_err(|source| io_error("start the runtime in", &layout.run(), source))?;
     let daemon = assemble(config, layout, records)?;
