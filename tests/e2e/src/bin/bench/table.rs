@@ -38,15 +38,15 @@ impl Sample {
         Self { values, unit }
     }
 
-    fn at(&self, percent: usize) -> f64 {
-        // The smallest value that this part of the sample does not exceed.
+    /// The smallest measured value that `percent` of all do not exceed.
+    pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.values.len() * percent).div_ceil(100).max(1);
         self.values.get(rank - 1).copied().unwrap_or(f64::NAN)
     }
 
     /// The value in the middle.
     pub(crate) fn median(&self) -> f64 {
-        self.at(50)
+        self.percentile(50)
     }
 
     fn shown(&self, value: f64) -> String {
@@ -74,7 +74,7 @@ impl Statistic {
     fn of(self, sample: &Sample) -> f64 {
         match self {
             Self::Median => sample.median(),
-            Self::P99 => sample.at(99),
+            Self::P99 => sample.percentile(99),
         }
     }
 }
@@ -137,8 +137,8 @@ pub(crate) fn text(rows: &[Row]) -> String {
             "| {} | {name} | {} | {} to {} | {} | {peer} | {} | {:.2} | {} |",
             row.figure,
             own.shown(row.statistic.of(own)),
-            own.shown(own.at(0)),
-            own.shown(own.at(100)),
+            own.shown(own.percentile(0)),
+            own.shown(own.percentile(100)),
             own.values.len(),
             theirs.shown(row.statistic.of(theirs)),
             row.ratio(),

@@ -21,6 +21,7 @@ use crate::{
 
 const ONE_BY_ONE: usize = 500;
 const AT_ONCE: usize = 1000;
+const ROUNDS: usize = 5;
 /// A thread of a client needs little.
 const STACK: usize = 128 * 1024;
 
@@ -30,7 +31,7 @@ pub(crate) fn measure() -> Result<Vec<Row>, Fault> {
         own.push(timed(conversation)?);
         peer.push(timed(pings)?);
     }
-    let (many_peers, many) = (at_once(pings)?, at_once(conversation)?);
+    let (many_peers, many) = (rounds(pings)?, rounds(conversation)?);
     Ok(vec![
         Row {
             figure: "conversation without device and KDF: connect, start, prompt, cancel".into(),
@@ -40,10 +41,10 @@ pub(crate) fn measure() -> Result<Vec<Row>, Fault> {
             target: Target::Below(2.0),
         },
         Row {
-            figure: "1,000 of them begun at one instant, from there to each one's end".into(),
-            statistic: Statistic::P99,
-            own: Sample::of_times(&many),
-            peer: ("connect, 2 x GetInfo, 1,000 at once".into(), Sample::of_times(&many_peers)),
+            figure: "1,000 of them begun at one instant, from there to each one's end: p99 of a round".into(),
+            statistic: Statistic::Median,
+            own: many,
+            peer: ("connect, 2 x GetInfo, 1,000 at once".into(), many_peers),
             target: Target::Below(250.0),
         },
     ])
@@ -53,6 +54,16 @@ fn timed(work: fn() -> Result<(), Fault>) -> Result<Duration, Fault> {
     let started = Instant::now();
     work()?;
     Ok(started.elapsed())
+}
+
+/// The 99th percentile of each round; the first round, in which threads are made, does not count.
+fn rounds(work: fn() -> Result<(), Fault>) -> Result<Sample, Fault> {
+    at_once(work)?;
+    let mut tails = Vec::new();
+    for _ in 0..ROUNDS {
+        tails.push(Sample::of_times(&at_once(work)?).percentile(99));
+    }
+    Ok(Sample::of_milliseconds(tails))
 }
 
 /// All begin at one instant, and each time counts from there: waiting for a turn is part of it.
