@@ -5,6 +5,7 @@ use signet_protocol::{
     Access, Caller, Method, Refusal,
     wire::{enrollment, service},
 };
+use signet_store::Credential;
 use signet_types::{CredentialId, ServiceName, UserName};
 
 use crate::{
@@ -81,11 +82,11 @@ pub(crate) async fn user_or_caller(
     }
 }
 
-/// Whose the credential is.
-pub(crate) async fn owner(daemon: &Daemon, credential: CredentialId) -> Result<UserName, Refusal> {
-    match daemon.stored(move |records| records.credential(credential)).await {
-        Ok(Some(found)) => Ok(found.user),
-        Ok(None) => Err(enrollment::Error::UnknownCredential { credential }.into()),
+/// The credential of this id, whoever's it is: the caller has still to be checked.
+pub(crate) async fn credential(daemon: &Daemon, id: CredentialId) -> Result<Credential, Refusal> {
+    match daemon.stored(move |records| records.credential(id)).await {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => Err(enrollment::Error::UnknownCredential { credential: id }.into()),
         Err(error) => {
             tracing::error!(%error, "a credential cannot be read");
             Err(service::Error::PermissionDenied {}.into())

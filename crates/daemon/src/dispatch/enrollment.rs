@@ -106,10 +106,9 @@ fn count(number: usize) -> u32 {
 
 /// A credential that the caller may see and change.
 async fn own(daemon: &Daemon, peer: Peer, id: CredentialId, call: Call) -> Result<Credential, Refusal> {
-    let owner = access::owner(daemon, id).await?;
-    access::check(peer, &Subject::of(&owner).await?, call)?;
-    let found = daemon.stored(move |records| records.credential(id)).await.map_err(fault)?;
-    found.ok_or_else(|| wire::Error::UnknownCredential { credential: id }.into())
+    let credential = access::credential(daemon, id).await?;
+    access::check(peer, &Subject::of(&credential.user).await?, call)?;
+    Ok(credential)
 }
 
 fn told(credential: Credential) -> wire::Credential {

@@ -109,7 +109,7 @@ async fn plan(daemon: &Rc<Daemon>, peer: Peer, call: Invocation) -> Result<Plan,
             manage(daemon, peer, call.user, signet_protocol::Method::ChangeSecret, purpose).await
         }
         Invocation::Delete(call) => {
-            let owner = access::owner(daemon, call.credential).await?;
+            let owner = access::credential(daemon, call.credential).await?.user;
             let purpose = Purpose::Delete(call.credential);
             manage(daemon, peer, Some(owner), signet_protocol::Method::Delete, purpose).await
         }
