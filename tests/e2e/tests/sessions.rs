@@ -77,6 +77,9 @@ fn a_removal_during_an_enrolment_triggers_nothing() {
         station.remove().unwrap();
         nothing_happens(&station, "c1");
         station.insert("alice").unwrap();
+        // A card that is pulled before it was read again was never back.
+        let known = || Ok(station.signetd.log().contains("enrolled=true"));
+        station.until("the card to be known again", known).unwrap();
         drop(line);
         // It is over: the next one counts again.
         station

@@ -121,6 +121,7 @@ pub(super) async fn perform(daemon: &Rc<Daemon>, action: Action, around: &Around
         }
         Action::Identify(device, method) => {
             let credential = identity::identify(daemon, &device, method).await;
+            tracing::debug!(%device, enrolled = credential.is_some(), "token identified");
             daemon.sessions.watch.borrow_mut().identified(&device, method, credential, around)
         }
         Action::LockNotConfirmed(session) => {
